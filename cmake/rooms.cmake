@@ -1,0 +1,41 @@
+# tl_room(NAME ROOMS r... LIBS l...): the library tl_NAME from src/NAME/**/*.cpp, and, from
+# its *_test.cpp, the unit test binary tl_NAME_test. A room without sources yet is header-only.
+function(tl_room name)
+  cmake_parse_arguments(ARG "" "" "ROOMS;LIBS" ${ARGN})
+  file(GLOB_RECURSE all CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cpp)
+  set(tests ${all})
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  set(sources ${all})
+  list(FILTER sources EXCLUDE REGEX "(_test|/app/main)\\.cpp$")
+
+  set(deps ${ARG_LIBS})
+  foreach(room ${ARG_ROOMS})
+    list(APPEND deps tl_${room})
+  endforeach()
+
+  if(sources)
+    add_library(tl_${name} STATIC ${sources})
+    target_include_directories(tl_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(tl_${name} PUBLIC ${deps})
+  else()
+    add_library(tl_${name} INTERFACE)
+    target_include_directories(tl_${name} INTERFACE ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(tl_${name} INTERFACE ${deps})
+  endif()
+
+  if(TRUNKLINE_TESTS AND tests)
+    add_executable(tl_${name}_test ${tests})
+    target_link_libraries(tl_${name}_test PRIVATE tl_${name} GTest::gtest GTest::gtest_main)
+    add_test(NAME unit.${name} COMMAND tl_${name}_test)
+    set_tests_properties(unit.${name} PROPERTIES TIMEOUT 120)
+  endif()
+endfunction()
+
+# The checks that fail the build: floors (forbidden includes) and sizes.
+function(tl_house_checks)
+  find_program(PYTHON3 NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
+  add_custom_target(house_checks ALL
+    COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/tools/check_floors.py ${CMAKE_SOURCE_DIR}
+    COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/tools/check_size.py ${CMAKE_SOURCE_DIR}
+    COMMENT "Checking floors and sizes" VERBATIM)
+endfunction()

@@ -1,0 +1,29 @@
+# One toolchain for everything: clang 19, lld, libstdc++ (docs/decisions/0001-toolchain.md).
+if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR CMAKE_CXX_COMPILER_VERSION VERSION_LESS 19)
+  message(FATAL_ERROR "Trunkline builds with clang 19 only (GCC 12 miscompiles coroutines). "
+                      "Use './dev build' or 'cmake --preset release'.")
+endif()
+
+add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wconversion
+                    -Wno-sign-conversion -Wno-missing-field-initializers
+                    -Werror -fno-omit-frame-pointer -fcolor-diagnostics)
+add_link_options(-fuse-ld=lld-19)
+
+if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
+  # -gz=none and line tables only: symbols for perf and backtraces without slow links.
+  add_compile_options(-gline-tables-only)
+endif()
+
+if(TRUNKLINE_SANITIZE)
+  add_compile_options(-fsanitize=${TRUNKLINE_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${TRUNKLINE_SANITIZE})
+endif()
+if(TRUNKLINE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+endif()
