@@ -1,0 +1,72 @@
+// A byte queue in one piece of memory: what was read and not yet used, or what waits to be written. Its block
+// (16 KiB) comes from a small cache of the calling thread and goes back when the buffer is released, so an idle
+// connection holds none. Grows by doubling when more must stay in one piece; the owner caps that, not the buffer.
+// Belongs to one core. Views into it hold until the next writable(), append(), consume() or release().
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace tl::base {
+
+class Buffer {
+  public:
+    static constexpr size_t kBlock = 16 * 1024;
+
+    Buffer() = default;
+    Buffer(Buffer&& other) noexcept { swap(other); }
+    Buffer& operator=(Buffer&& other) noexcept {
+        if (this != &other) {
+            release();
+            swap(other);
+        }
+        return *this;
+    }
+    ~Buffer() { release(); }
+
+    [[nodiscard]] std::string_view view() const { return {data_ + begin_, end_ - begin_}; }
+    [[nodiscard]] char* data() { return data_ + begin_; }
+    [[nodiscard]] size_t size() const { return end_ - begin_; }
+    [[nodiscard]] bool empty() const { return begin_ == end_; }
+    [[nodiscard]] size_t capacity() const { return capacity_; }
+    // Bytes that writable() can give without moving or growing anything.
+    [[nodiscard]] size_t room() const { return capacity_ - end_; }
+
+    // At least `least` bytes of free room behind what is there; may move the content.
+    [[nodiscard]] std::span<char> writable(size_t least = 1) {
+        if (room() < least) make_room(least);
+        return {data_ + end_, capacity_ - end_};
+    }
+    void commit(size_t written) { end_ += written; }
+    void consume(size_t used) {
+        begin_ += used;
+        if (begin_ == end_) begin_ = end_ = 0;
+    }
+    void append(std::string_view bytes) {
+        if (room() < bytes.size()) [[unlikely]] make_room(bytes.size());
+        if (!bytes.empty()) std::memcpy(data_ + end_, bytes.data(), bytes.size());
+        end_ += bytes.size();
+    }
+    void clear() { begin_ = end_ = 0; }
+    // Gives the memory back; the content is gone.
+    void release();
+    void swap(Buffer& other) noexcept {
+        std::swap(data_, other.data_);
+        std::swap(begin_, other.begin_);
+        std::swap(end_, other.end_);
+        std::swap(capacity_, other.capacity_);
+    }
+
+  private:
+    void make_room(size_t least);
+
+    char* data_ = nullptr;
+    size_t begin_ = 0;
+    size_t end_ = 0;
+    size_t capacity_ = 0;
+};
+
+}  // namespace tl::base
