@@ -4,7 +4,7 @@ if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR CMAKE_CXX_COMPILER_VERSION VERS
                       "Use './dev build' or 'cmake --preset release'.")
 endif()
 
-add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wconversion
+add_compile_options(-Wall -Wextra -Wshadow -Wconversion
                     -Wno-sign-conversion -Wno-missing-field-initializers
                     -Werror -fno-omit-frame-pointer -fcolor-diagnostics)
 add_link_options(-fuse-ld=lld-19)

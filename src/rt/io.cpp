@@ -1,0 +1,43 @@
+#include "rt/io.h"
+
+#include <sys/epoll.h>
+
+#include <cerrno>
+
+namespace tl::rt {
+
+base::Result<void> Readiness::attach(int fd) {
+    epoll_event event{.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data = {.ptr = this}};
+    const int epoll = this_loop().epoll_;
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) return base::fail(base::from_errno(errno, "epoll_ctl"));
+    epoll_ = epoll;
+    fd_ = fd;
+    return {};
+}
+
+void Readiness::detach() {
+    if (fd_ < 0) return;
+    epoll_event none{};
+    epoll_ctl(epoll_, EPOLL_CTL_DEL, fd_, &none);
+    fd_ = -1;
+    if (reader_ != nullptr) reader_->wake(Wake::cancelled);
+    if (writer_ != nullptr) writer_->wake(Wake::cancelled);
+}
+
+void Readiness::on_events(uint32_t events) {
+    if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+        hung_up_ = true;
+        events |= EPOLLIN | EPOLLOUT;
+        if (hang_up_ != nullptr) hang_up_->request();
+    }
+    if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) {
+        readable_ = true;
+        if (reader_ != nullptr) reader_->wake();
+    }
+    if ((events & EPOLLOUT) != 0) {
+        writable_ = true;
+        if (writer_ != nullptr) writer_->wake();
+    }
+}
+
+}  // namespace tl::rt

@@ -1,0 +1,78 @@
+// Readiness of one non-blocking file descriptor, edge-triggered: try the call first, and await only after EAGAIN.
+// At most one coroutine waits for reading and one for writing. Does not own the descriptor: net/ does, and keeps this
+// object alive as long as it is open. One core.
+#pragma once
+
+#include <cstdint>
+
+#include "rt/loop.h"
+
+namespace tl::rt {
+
+class Readiness {
+  public:
+    Readiness() = default;
+    ~Readiness() { detach(); }
+    Readiness(const Readiness&) = delete;
+    Readiness& operator=(const Readiness&) = delete;
+
+    // Registers `fd` with the calling thread's loop. The error is the kernel's.
+    [[nodiscard]] base::Result<void> attach(int fd);
+    // Stops watching; a waiting coroutine is woken as cancelled. Call before the descriptor is closed.
+    void detach();
+
+
+    class Awaiter : public WaitAwaiter {
+      public:
+        Awaiter(Readiness& io, bool write, const Wait& wait) : WaitAwaiter(wait), io_(&io), write_(write) {}
+        ~Awaiter() { clear(); }
+        Awaiter(const Awaiter&) = delete;
+        Awaiter& operator=(const Awaiter&) = delete;
+        bool await_ready() noexcept { return io_->take_edge(write_); }
+        void await_suspend(std::coroutine_handle<> handle) {
+            (write_ ? io_->writer_ : io_->reader_) = this;
+            WaitAwaiter::await_suspend(handle);
+        }
+        Wake await_resume() noexcept {
+            clear();
+            return result();
+        }
+
+      private:
+        void clear() {
+            Waiter*& slot = write_ ? io_->writer_ : io_->reader_;
+            if (slot == this) slot = nullptr;
+        }
+        Readiness* io_;
+        bool write_;
+    };
+
+    [[nodiscard]] Awaiter wait_readable(const Wait& wait) { return {*this, false, wait}; }
+    [[nodiscard]] Awaiter wait_writable(const Wait& wait) { return {*this, true, wait}; }
+
+    // The call gave EAGAIN: the next edge will tell.
+    void clear_readable() { readable_ = false; }
+    void clear_writable() { writable_ = false; }
+    // An edge since the last EAGAIN (true at first: nothing is known yet).
+    [[nodiscard]] bool maybe_readable() const { return readable_; }
+    // The peer has reset, or closed both ways.
+    [[nodiscard]] bool hung_up() const { return hung_up_; }
+    // Called once when the peer hangs up while nobody reads, so that work for it can be given up; may be nullptr.
+    void on_hang_up(Cancel* cancel) { hang_up_ = cancel; }
+
+  private:
+    friend class Loop;
+    void on_events(uint32_t events);
+    [[nodiscard]] bool take_edge(bool write) const { return write ? writable_ : readable_; }
+
+    Waiter* reader_ = nullptr;
+    Waiter* writer_ = nullptr;
+    Cancel* hang_up_ = nullptr;
+    int epoll_ = -1;
+    int fd_ = -1;
+    bool readable_ = true;
+    bool writable_ = true;
+    bool hung_up_ = false;
+};
+
+}  // namespace tl::rt
