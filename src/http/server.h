@@ -1,0 +1,71 @@
+// The server side of a listener on one core: accepts, serves each connection as a session of its own, and stops
+// without dropping what it accepted. Owned by app/ or a test.
+#pragma once
+
+#include <memory>
+
+#include "http/exchange.h"
+#include "net/listener.h"
+#include "rt/gate.h"
+
+namespace tl::http {
+
+struct ServerStats {
+    uint64_t accepted = 0;
+    uint64_t requests = 0;
+    uint64_t refused_heads = 0;   // 400, 414, 431, 501, 505 by the codec
+    size_t open = 0;
+};
+
+class Server {
+  public:
+    // `refusal` makes the body of the answers that the codec itself forces (400 ...); nullptr for plain ones.
+    struct Refusal {
+        virtual ~Refusal() = default;
+        // Sends the answer for a head that cannot be parsed. The session closes afterwards.
+        [[nodiscard]] virtual rt::Task<void> refuse(ServerExchange& exchange, uint16_t status,
+                                                    const base::Error& error) = 0;
+    };
+
+    Server(Handler& handler, const ServerLimits& limits, size_t most_connections = 65536)
+        : handler_(&handler), limits_(limits), most_connections_(most_connections) {}
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    void on_refusal(Refusal* refusal) { refusal_ = refusal; }
+    // Takes over a descriptor of net::open_listener and accepts from now on, on this core.
+    [[nodiscard]] base::Result<void> start(int listener_fd);
+    // Serves one connection that came another way (tests).
+    void serve(std::unique_ptr<net::Stream> stream);
+    // Applies to heads that arrive from now on.
+    void change_limits(const ServerLimits& limits) { limits_ = limits; }
+    // Stops accepting, lets requests in flight finish (their connections close after the answer, idle ones at once)
+    // until `deadline`, then cancels and resets what is left.
+    [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline);
+
+    [[nodiscard]] const ServerStats& stats() const { return stats_; }
+    [[nodiscard]] net::Address address() const { return listener_.address(); }
+
+  private:
+    friend class Http1Session;
+    [[nodiscard]] rt::Task<void> accept_loop();
+
+    Handler* handler_;
+    Refusal* refusal_ = nullptr;
+    ServerLimits limits_;
+    size_t most_connections_;
+    ServerStats stats_;
+    net::Listener listener_;
+    rt::Gate gate_;
+    rt::Cancel idle_cancel_;  // drain: idle sessions end
+    rt::Cancel hard_cancel_;  // stop: all sessions end
+    rt::Cancel accept_cancel_;
+};
+
+// Shorthands for handlers that answer at once.
+[[nodiscard]] rt::Task<base::Result<void>> reply(ServerExchange& exchange, uint16_t status, std::string_view content_type,
+                                                 std::string_view body);
+// The whole body, at most `most` bytes (Code::too_large beyond); answers Expect: 100-continue first.
+[[nodiscard]] rt::Task<base::Result<std::string>> read_all(ServerExchange& exchange, size_t most);
+
+}  // namespace tl::http

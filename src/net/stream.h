@@ -1,0 +1,63 @@
+// A connected byte stream, non-blocking: plain TCP or Unix here, TLS on top of the same interface. The caller tries
+// first and awaits readiness() only after `again`. Owned by one session or pool, on one core; the destructor closes.
+// Tests use socket pairs (Stream::pair): streams without a network.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "net/address.h"
+#include "rt/io.h"
+
+namespace tl::net {
+
+enum class IoStatus : uint8_t { ok, again, end, failed };
+
+struct IoResult {
+    IoStatus status = IoStatus::again;
+    size_t bytes = 0;  // ok
+    int error = 0;     // failed: errno
+};
+
+class Stream {
+  public:
+    virtual ~Stream() = default;
+
+    // One attempt; `end` when the peer has finished sending.
+    [[nodiscard]] virtual IoResult try_read(std::span<char> into) = 0;
+    // One attempt at all parts together; may take fewer bytes than there are.
+    [[nodiscard]] virtual IoResult try_write(std::span<const iovec> parts) = 0;
+    // No more will be sent; what is queued still goes out.
+    virtual void shutdown_write() = 0;
+    // The next close tells the peer by a reset that the message is incomplete (RFC 9112 9.6 leaves no better way).
+    virtual void reset_on_close() = 0;
+    [[nodiscard]] virtual rt::Readiness& readiness() = 0;
+    [[nodiscard]] virtual int fd() const = 0;
+
+    // Writes all of `parts` (changed on the way), waiting where it must.
+    [[nodiscard]] rt::Task<base::Result<void>> write_all(std::span<iovec> parts, rt::Wait wait);
+    [[nodiscard]] rt::Task<base::Result<void>> write_all(std::string_view bytes, rt::Wait wait);
+    // At least one byte; 0 only at the end of the stream.
+    [[nodiscard]] rt::Task<base::Result<size_t>> read_some(std::span<char> into, rt::Wait wait);
+
+    [[nodiscard]] Address peer() const;
+    [[nodiscard]] Address local() const;
+
+    // A connected pair in this process, attached to this core's loop.
+    [[nodiscard]] static base::Result<std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>>> pair();
+};
+
+// Drops `written` bytes from the front of `parts`.
+void advance(std::span<iovec>& parts, size_t written);
+
+// Takes over `fd` (non-blocking, connected) and attaches it to this core's loop.
+[[nodiscard]] base::Result<std::unique_ptr<Stream>> make_stream(int fd);
+
+// Connects; the error is of side upstream and retryable, and names the address.
+[[nodiscard]] rt::Task<base::Result<std::unique_ptr<Stream>>> connect(Address address, rt::Wait wait);
+
+}  // namespace tl::net
