@@ -88,9 +88,11 @@ struct RequestHead {
     std::string_view query;      // without '?'
     HeaderTable headers;
 
-    // Parses one head at the front of `bytes`. `scanned` is what an earlier call with fewer bytes has already
-    // searched (0 at first), kept by the caller, so that a head that drips in costs linear time. Leading
-    // empty lines (CRLF) are skipped, at most 2 (RFC 9112 2.2). Clears what was there before.
+    // Parses one head at the front of `bytes`. `scanned` belongs to the parser and is kept by the caller
+    // between calls with more bytes of the same head: 0 at first, and 0 again when complete. By it a head
+    // that drips in costs linear time. How the bytes were cut never changes the answer, though a fault may be
+    // told before the head has ended. Leading empty lines (CRLF) are skipped, at most 2 (RFC 9112 2.2).
+    // Clears what was there before; what the members hold counts only after `complete`.
     [[nodiscard]] Parsed parse(std::string_view bytes, const Http1Limits& limits, uint32_t& scanned);
 };
 
@@ -98,14 +100,15 @@ struct ResponseHead {
     uint16_t status = 0;
     uint8_t minor = 1;
     bool keep_alive = true;
-    bool upgrade = false;             // 101 with an Upgrade header
-    Framing framing = Framing::none;  // as the fields say; apply body_framing() for the request's sake
+    bool upgrade = false;  // 101 with an Upgrade header
+    Framing framing =
+        Framing::none;  // for this request; until_close if nothing else says where the body ends
     uint64_t length = 0;
     std::string_view reason;
     HeaderTable headers;
 
     // As RequestHead::parse. `request` decides the framing: none for HEAD, 1xx, 204, 304 and 2xx to CONNECT
-    // (a Content-Length there is kept as a header but frames nothing).
+    // (a Content-Length there is kept as a header but frames nothing). No empty lines are skipped here.
     [[nodiscard]] Parsed parse(std::string_view bytes, const Http1Limits& limits, Method request,
                                uint32_t& scanned);
 };

@@ -1,5 +1,6 @@
 #include "codec/http1.h"
 
+#include <chrono>
 #include <gtest/gtest.h>
 #include <string>
 #include <vector>
@@ -466,6 +467,31 @@ TEST(Http1Request, limits_hold_while_the_head_is_incomplete) {
     const std::string exact = start + std::string(limits.head - start.size() - 4, 'x') + "\r\n\r\n";
     EXPECT_EQ(parse(exact).parsed.consumed, limits.head);
     expect_same_at_every_split(exact);
+}
+
+// Quadratic cost would take minutes here, linear cost takes milliseconds: the bound leaves room for any
+// sanitizer.
+TEST(Http1Request, a_head_of_a_megabyte_that_drips_in_byte_by_byte_costs_linear_time) {
+    Http1Limits limits;
+    limits.head = 2U << 20;
+    limits.headers = 1U << 20;
+    limits.target = 1U << 20;
+    std::string lines = "GET / HTTP/1.1\r\nHost: a\r\n";
+    while (lines.size() < (1U << 20)) lines += "x:yyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n";
+    const std::string value = "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(1U << 20, 'x') + "\r\n";
+    const std::string target = "GET /" + std::string((1U << 20) - 1, 'x') + " HTTP/1.1\r\nHost: a\r\n";
+    for (const std::string& start : {lines, value, target}) {
+        const std::string bytes = start + "\r\n";
+        const auto begin = std::chrono::steady_clock::now();
+        RequestHead head;
+        uint32_t scanned = 0;
+        Parsed last;
+        for (size_t size = 1; size <= bytes.size() && last.state == ParseState::need_more; ++size) {
+            last = head.parse(std::string_view(bytes).substr(0, size), limits, scanned);
+        }
+        EXPECT_EQ(last.consumed, bytes.size()) << describe(last.fault);
+        EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+    }
 }
 
 TEST(Http1Request, a_line_feed_alone_is_answered_although_the_head_never_ends) {
