@@ -48,6 +48,7 @@ class Server {
 
   private:
     friend class Http1Session;
+    friend class Http1ServerExchange;
     [[nodiscard]] rt::Task<void> accept_loop();
 
     Handler* handler_;

@@ -23,9 +23,15 @@ class SocketStream final : public Stream {
     SocketStream& operator=(const SocketStream&) = delete;
 
     IoResult try_read(std::span<char> into) override {
+        if (!io_.maybe_readable()) return {IoStatus::again};
         for (;;) {
             const ssize_t got = ::recv(fd_, into.data(), into.size(), 0);
-            if (got > 0) return {IoStatus::ok, static_cast<size_t>(got)};
+            if (got > 0) {
+                // A short read has emptied the socket: more will come with an edge of its own, so the call that
+                // would only say EAGAIN is saved.
+                if (static_cast<size_t>(got) < into.size()) io_.clear_readable();
+                return {IoStatus::ok, static_cast<size_t>(got)};
+            }
             if (got == 0) return {IoStatus::end};
             if (errno == EINTR) continue;
             if (errno != EAGAIN) return {IoStatus::failed, 0, errno};

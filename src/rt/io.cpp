@@ -25,6 +25,7 @@ void Readiness::detach() {
 }
 
 void Readiness::on_events(uint32_t events) {
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) finished_ = true;
     if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
         hung_up_ = true;
         events |= EPOLLIN | EPOLLOUT;

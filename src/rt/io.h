@@ -50,11 +50,14 @@ class Readiness {
     [[nodiscard]] Awaiter wait_readable(const Wait& wait) { return {*this, false, wait}; }
     [[nodiscard]] Awaiter wait_writable(const Wait& wait) { return {*this, true, wait}; }
 
-    // The call gave EAGAIN: the next edge will tell.
-    void clear_readable() { readable_ = false; }
+    // The read gave EAGAIN, or less than was asked for: the next edge will tell. Ignored once the peer has finished,
+    // for then no edge comes any more and the end must still be read.
+    void clear_readable() { readable_ = finished_; }
     void clear_writable() { writable_ = false; }
     // An edge since the last EAGAIN (true at first: nothing is known yet).
     [[nodiscard]] bool maybe_readable() const { return readable_; }
+    // The peer has finished sending (FIN), or worse.
+    [[nodiscard]] bool finished() const { return finished_; }
     // The peer has reset, or closed both ways.
     [[nodiscard]] bool hung_up() const { return hung_up_; }
     // Called once when the peer hangs up while nobody reads, so that work for it can be given up; may be nullptr.
@@ -72,6 +75,7 @@ class Readiness {
     int fd_ = -1;
     bool readable_ = true;
     bool writable_ = true;
+    bool finished_ = false;
     bool hung_up_ = false;
 };
 

@@ -114,8 +114,10 @@ TEST(Readiness, a_reader_is_woken_by_bytes_and_by_its_deadline) {
         EXPECT_EQ(::write(writer, "x", 1), 1);
         const Wake second = co_await io.wait_readable(this_loop().within(1s));
         EXPECT_EQ(second, Wake::ready);
-        ::close(writer);
+        char byte = 0;
+        EXPECT_EQ(::read(reader, &byte, 1), 1);
         io.clear_readable();
+        ::close(writer);
         const Wake third = co_await io.wait_readable(this_loop().within(1s));
         EXPECT_EQ(third, Wake::ready);
         EXPECT_TRUE(io.hung_up());

@@ -1,0 +1,192 @@
+#include <array>
+
+#include "base/buffer.h"
+#include "http/client.h"
+#include "http/http1_body.h"
+
+namespace tl::http {
+
+using codec::Method;
+
+namespace {
+
+iovec part(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
+
+Method method_of(std::string_view text) {
+    if (text == "GET") return Method::get;
+    if (text == "HEAD") return Method::head;
+    if (text == "CONNECT") return Method::connect;
+    return Method::other;
+}
+
+base::Error upstream_error(base::Error error) {
+    error.side = base::Side::upstream;
+    return error;
+}
+
+class Http1Client final : public ClientConnection, private ClientExchange {
+  public:
+    Http1Client(std::unique_ptr<net::Stream> stream, const ClientLimits& limits)
+        : stream_(std::move(stream)), limits_(limits) {}
+
+    ClientExchange& open_exchange() override {
+        body_.emplace(*stream_, in_, limits_.head);
+        sent_all_ = seen_ = false;
+        final_ = broken_ = false;
+        return *this;
+    }
+    bool close_exchange() override {
+        const bool whole = sent_all_ && final_ && !broken_ && body_->at_end();
+        const bool clean = whole && body_->surplus().empty();
+        body_->finish();
+        body_.reset();
+        in_.release();
+        out_.release();
+        return clean && keep_alive_;
+    }
+    bool alive() override {
+        // Anything readable on an idle connection is its end, or bytes that nobody asked for.
+        return !stream_->readiness().maybe_readable() && !stream_->readiness().finished();
+    }
+    net::Stream& stream() override { return *stream_; }
+
+    rt::Task<base::Result<void>> send(const OutgoingRequest& request, Piece first, rt::Wait wait) override;
+    rt::Task<base::Result<void>> send_body(Piece piece, const codec::HeaderTable* trailers, rt::Wait wait) override;
+    rt::Task<base::Result<codec::ResponseHead*>> read_head(rt::Wait wait) override;
+    BodyLength response_length() const override;
+    std::optional<base::Result<Piece>> try_read() override { return body_->try_read(); }
+    rt::Task<base::Result<Piece>> read(rt::Wait wait) override { return body_->read(wait, limits_.body_idle); }
+    const codec::HeaderTable& trailers() const override { return body_->trailers(); }
+    Tunnel tunnel() override { return {stream_.get(), body_->surplus()}; }
+    bool response_seen() const override { return seen_; }
+
+  private:
+    [[nodiscard]] bool take_head(uint32_t& scanned, base::Result<codec::ResponseHead*>& result);
+
+    std::unique_ptr<net::Stream> stream_;
+    ClientLimits limits_;
+    base::Buffer in_;
+    base::Buffer out_;
+    codec::ResponseHead head_;
+    std::optional<Http1Body> body_;
+    Method method_ = Method::get;
+    bool chunked_ = false;
+    bool sent_all_ = false;
+    bool seen_ = false;
+    bool final_ = false;
+    bool broken_ = false;
+    bool keep_alive_ = false;
+};
+
+rt::Task<base::Result<void>> Http1Client::send(const OutgoingRequest& request, Piece first, rt::Wait wait) {
+    method_ = method_of(request.method);
+    chunked_ = request.length.kind == BodyLength::Kind::unknown;
+    codec::write_request_line(out_, request.method, request.target);
+    if (request.headers != nullptr) codec::write_headers(out_, *request.headers);
+    if (!request.upgrade.empty()) {
+        codec::write_header(out_, "Connection", "upgrade");
+        codec::write_header(out_, "Upgrade", request.upgrade);
+    }
+    if (chunked_) codec::write_header(out_, "Transfer-Encoding", "chunked");
+    if (request.length.kind == BodyLength::Kind::known) {
+        codec::write_number_header(out_, "Content-Length", request.length.bytes);
+    }
+    codec::write_end_of_head(out_);
+    return send_body(first, nullptr, wait);
+}
+
+rt::Task<base::Result<void>> Http1Client::send_body(Piece piece, const codec::HeaderTable* trailers, rt::Wait wait) {
+    std::array<iovec, 3> parts{};
+    size_t count = 0;
+    const bool chunk = chunked_ && !piece.data.empty();
+    if (chunk) codec::write_chunk_head(out_, piece.data.size());
+    const size_t before = out_.size();
+    if (chunk) out_.append(codec::kChunkEnd);
+    if (chunked_ && piece.end) {
+        out_.append(codec::kLastChunk);
+        if (trailers != nullptr) codec::write_headers(out_, *trailers);
+        codec::write_end_of_head(out_);
+    }
+    if (before > 0) parts[count++] = part(out_.view().substr(0, before));
+    if (!piece.data.empty()) parts[count++] = part(piece.data);
+    if (out_.size() > before) parts[count++] = part(out_.view().substr(before));
+    auto written = co_await write_steadily(*stream_, {parts.data(), count}, wait, limits_.write_idle);
+    out_.clear();
+    if (!written) {
+        broken_ = true;
+        co_return base::fail(upstream_error(std::move(written.error())));
+    }
+    sent_all_ = piece.end;
+    co_return written;
+}
+
+// True when `result` is decided: a head, or a fault.
+bool Http1Client::take_head(uint32_t& scanned, base::Result<codec::ResponseHead*>& result) {
+    if (in_.empty()) return false;
+    const codec::Parsed parsed = head_.parse(in_.view(), limits_.head, method_, scanned);
+    if (parsed.state == codec::ParseState::need_more) return false;
+    if (parsed.state == codec::ParseState::bad) {
+        broken_ = true;
+        base::Error error{.code = base::Code::invalid, .context = std::string{codec::describe(parsed.fault)}};
+        result = base::fail(upstream_error(std::move(error)));
+        return true;
+    }
+    in_.consume(parsed.consumed);
+    final_ = head_.status >= 200 || head_.status == 101;
+    if (final_) {
+        keep_alive_ = head_.keep_alive && head_.status != 101;
+        body_->start(head_.framing, head_.length, UINT64_MAX);
+    }
+    result = &head_;
+    return true;
+}
+
+rt::Task<base::Result<codec::ResponseHead*>> Http1Client::read_head(rt::Wait wait) {
+    uint32_t scanned = 0;
+    base::Result<codec::ResponseHead*> result = nullptr;
+    for (;;) {
+        if (take_head(scanned, result)) co_return result;
+        const net::IoResult got = stream_->try_read(in_.writable());
+        if (got.status == net::IoStatus::ok) {
+            seen_ = true;
+            in_.commit(got.bytes);
+            continue;
+        }
+        if (got.status != net::IoStatus::again) {
+            broken_ = true;
+            base::Error error = got.status == net::IoStatus::failed
+                                    ? base::from_errno(got.error, "reading the answer")
+                                    : base::Error{.code = base::Code::reset,
+                                                  .context = "the connection ended before an answer"};
+            error.retryable = !seen_;
+            co_return base::fail(upstream_error(std::move(error)));
+        }
+        if (in_.empty()) in_.release();
+        const rt::Wake wake = co_await stream_->readiness().wait_readable(wait);
+        if (wake != rt::Wake::ready) {
+            broken_ = true;
+            co_return base::fail(upstream_error(rt::wake_error(wake, "waiting for the answer")));
+        }
+    }
+}
+
+BodyLength Http1Client::response_length() const {
+    // A HEAD or 304 answer names a length that no body follows; it is passed on as it is.
+    if (head_.framing == codec::Framing::length) return {BodyLength::Kind::known, head_.length};
+    if (head_.framing == codec::Framing::none) {
+        const codec::Header* length = head_.headers.find(codec::Field::content_length);
+        if (length == nullptr) return {};
+        uint64_t bytes = 0;
+        for (const char c : length->value) bytes = bytes * 10 + static_cast<uint64_t>(c - '0');
+        return {BodyLength::Kind::known, bytes};
+    }
+    return {BodyLength::Kind::unknown};
+}
+
+}  // namespace
+
+std::unique_ptr<ClientConnection> make_http1_client(std::unique_ptr<net::Stream> stream, const ClientLimits& limits) {
+    return std::make_unique<Http1Client>(std::move(stream), limits);
+}
+
+}  // namespace tl::http

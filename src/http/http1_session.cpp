@@ -1,0 +1,273 @@
+#include "http/http1_session.h"
+
+#include <array>
+
+namespace tl::http {
+
+using codec::Field;
+
+namespace {
+
+// After an answer, this much of an unread request body is swallowed to keep the connection; more is not worth it.
+constexpr uint64_t kMostDrained = 64 * 1024;
+constexpr base::Duration kDrainTime = 1s;
+
+iovec part(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
+
+bool forbids_body(uint16_t status) { return status < 200 || status == 204 || status == 304; }
+
+}  // namespace
+
+Http1Session::Http1Session(Server& server, std::unique_ptr<net::Stream> stream)
+    : server_(&server), stream_(std::move(stream)), peer_(stream_->peer()) {}
+
+rt::Task<void> Http1Session::run() {
+    for (;;) {
+        const bool more = co_await wait_for_bytes();
+        if (!more) co_return;
+        const Next next = co_await serve_one();
+        if (next == Next::close) break;
+        first_ = false;
+    }
+    co_await linger();
+}
+
+// Between requests: no buffer, no head; ends on silence, on close by the peer and when the server drains.
+rt::Task<bool> Http1Session::wait_for_bytes() {
+    out_.release();
+    const base::TimePoint deadline =
+        base::deadline_after(rt::this_loop().now(), first_ ? server_->limits_.head_deadline : server_->limits_.keep_alive);
+    while (in_.empty()) {
+        const net::IoResult got = stream_->try_read(in_.writable());
+        if (got.status == net::IoStatus::ok) {
+            in_.commit(got.bytes);
+            break;
+        }
+        in_.release();
+        if (got.status != net::IoStatus::again) co_return false;
+        const rt::Wake wake = co_await stream_->readiness().wait_readable({deadline, &server_->idle_cancel_});
+        if (wake != rt::Wake::ready) co_return false;
+    }
+    co_return true;
+}
+
+rt::Task<Http1Session::Next> Http1Session::serve_one() {
+    Http1ServerExchange exchange{*this, server_->limits_};
+    const HeadRead read = co_await exchange.read_head();
+    if (read != HeadRead::complete) co_return Next::close;
+    ++server_->stats_.requests;
+    if (auto refused = exchange.begin_body()) {
+        co_await exchange.refuse(refused->status, std::move(refused->error));
+        co_return Next::close;
+    }
+    co_await server_->handler_->handle(exchange);
+    const Next next = co_await exchange.finish();
+    co_return next;
+}
+
+// The peer may still be sending; closing at once would reset the connection and could destroy our answer on its way
+// (RFC 9112 9.6). So: no more from us, and what comes is thrown away for a short while.
+rt::Task<void> Http1Session::linger() {
+    stream_->shutdown_write();
+    const rt::Wait wait = rt::this_loop().within(kDrainTime, &server_->hard_cancel_);
+    in_.clear();
+    for (;;) {
+        const auto got = co_await stream_->read_some(in_.writable(), wait);
+        if (!got || *got == 0) co_return;
+    }
+}
+
+// ---- the exchange
+
+Http1ServerExchange::Http1ServerExchange(Http1Session& session, const ServerLimits& limits)
+    : session_(&session),
+      limits_(limits),
+      body_(*session.stream_, session.in_, limits_.head),
+      cancel_(&session.server_->hard_cancel_) {
+    session.stream_->readiness().on_hang_up(&cancel_);
+}
+
+rt::Task<Http1Session::HeadRead> Http1ServerExchange::read_head() {
+    using HeadRead = Http1Session::HeadRead;
+    const rt::Wait wait = rt::this_loop().within(limits_.head_deadline, &cancel_);
+    base::Buffer& in = session_->in_;
+    uint32_t scanned = 0;
+    for (;;) {
+        const codec::Parsed parsed = head_.parse(in.view(), limits_.head, scanned);
+        if (parsed.state == codec::ParseState::complete) {
+            in.consume(parsed.consumed);
+            co_return HeadRead::complete;
+        }
+        if (parsed.state == codec::ParseState::bad) {
+            ++session_->server_->stats_.refused_heads;
+            base::Error error{.code = base::Code::invalid, .context = std::string{codec::describe(parsed.fault)}};
+            co_await refuse(codec::status_for(parsed.fault), std::move(error));
+            co_return HeadRead::refused;
+        }
+        const auto got = co_await session_->stream_->read_some(in.writable(), wait);
+        if (!got && got.error().code == base::Code::timeout) {
+            co_await refuse(408, base::Error{.code = base::Code::timeout, .context = "the head did not arrive in time"});
+            co_return HeadRead::refused;
+        }
+        if (!got || *got == 0) co_return HeadRead::closed;
+        in.commit(*got);
+    }
+}
+
+std::optional<Http1ServerExchange::Refused> Http1ServerExchange::begin_body() {
+    body_.start(head_.framing, head_.length, limits_.body);
+    if (head_.framing == codec::Framing::length && head_.length > limits_.body) {
+        return Refused{413, {.code = base::Code::too_large, .context = "the body is larger than this gateway takes"}};
+    }
+    return std::nullopt;
+}
+
+rt::Task<void> Http1ServerExchange::refuse(uint16_t status, base::Error error) {
+    keep_ = false;
+    error.side = base::Side::downstream;
+    Server::Refusal* refusal = session_->server_->refusal_;
+    if (refusal != nullptr) {
+        co_await refusal->refuse(*this, status, error);
+    } else {
+        [[maybe_unused]] const auto sent = co_await reply(*this, status, "text/plain", error.context + "\n");
+    }
+}
+
+BodyLength Http1ServerExchange::request_length() const {
+    switch (head_.framing) {
+        case codec::Framing::length: return {BodyLength::Kind::known, head_.length};
+        case codec::Framing::chunked: return {BodyLength::Kind::unknown};
+        default: return {};
+    }
+}
+
+bool Http1ServerExchange::may_keep_alive(const OutgoingResponse& response) const {
+    if (!keep_ || !head_.keep_alive || session_->server_->idle_cancel_.requested()) return false;
+    if (frame_ == Frame::until_close) return false;
+    if (body_.at_end() || response.status < 200) return true;
+    // The client waits for a 100 that never came, or is in the middle of a long body: it cannot be resumed.
+    if (head_.expect_continue && !continued_ && body_.received() == 0) return false;
+    const auto left = body_.left();
+    return left && *left <= kMostDrained;
+}
+
+void Http1ServerExchange::write_head(const OutgoingResponse& response) {
+    base::Buffer& out = session_->out_;
+    const bool no_body = head_.method == codec::Method::head || forbids_body(response.status);
+    const bool known = response.length.kind == BodyLength::Kind::known;
+    to_send_ = known && !no_body ? response.length.bytes : 0;
+    if (no_body || response.length.kind == BodyLength::Kind::none) {
+        frame_ = Frame::none;
+    } else if (known) {
+        frame_ = Frame::length;
+    } else {
+        frame_ = head_.minor >= 1 ? Frame::chunked : Frame::until_close;
+    }
+    if (!response.upgrade.empty()) switched_ = true;
+    keep_ = may_keep_alive(response);
+
+    codec::write_status_line(out, response.status,
+                             response.reason.empty() ? codec::reason_of(response.status) : response.reason);
+    if (response.headers != nullptr) codec::write_headers(out, *response.headers);
+    if (switched_) {
+        codec::write_header(out, "Connection", "upgrade");
+        codec::write_header(out, "Upgrade", response.upgrade);
+    } else if (!keep_) {
+        codec::write_header(out, "Connection", "close");
+    } else if (head_.minor == 0) {
+        codec::write_header(out, "Connection", "keep-alive");
+    }
+    const bool length_says_something = response.status >= 200 && response.status != 204;
+    if (known && length_says_something) {
+        codec::write_number_header(out, "Content-Length", response.length.bytes);
+    } else if (frame_ == Frame::chunked) {
+        codec::write_header(out, "Transfer-Encoding", "chunked");
+    } else if (frame_ == Frame::none && length_says_something && head_.method != codec::Method::head &&
+               response.status != 304) {
+        codec::write_number_header(out, "Content-Length", 0);
+    }
+    codec::write_end_of_head(out);
+}
+
+rt::Task<base::Result<void>> Http1ServerExchange::send_informational(const OutgoingResponse& response) {
+    if (head_.minor == 0) co_return base::Result<void>{};  // 1xx are unknown to HTTP/1.0
+    continued_ = continued_ || response.status == 100;
+    base::Buffer& out = session_->out_;
+    codec::write_status_line(out, response.status, codec::reason_of(response.status));
+    if (response.headers != nullptr) codec::write_headers(out, *response.headers);
+    codec::write_end_of_head(out);
+    iovec head = part(out.view());
+    auto written = co_await write_steadily(*session_->stream_, {&head, 1}, {base::kNever, &cancel_}, limits_.write_idle);
+    out.clear();
+    co_return written;
+}
+
+rt::Task<base::Result<void>> Http1ServerExchange::send(const OutgoingResponse& response, Piece first) {
+    started_ = true;
+    write_head(response);
+    return write_out(first, nullptr);
+}
+
+rt::Task<base::Result<void>> Http1ServerExchange::send_body(Piece piece, const codec::HeaderTable* trailers) {
+    return write_out(piece, trailers);
+}
+
+// Everything that waits in out_, then the piece, in one write.
+rt::Task<base::Result<void>> Http1ServerExchange::write_out(Piece piece, const codec::HeaderTable* trailers) {
+    base::Buffer& out = session_->out_;
+    std::array<iovec, 3> parts{};
+    size_t count = 0;
+    if (frame_ == Frame::none) piece.data = {};
+    if (frame_ == Frame::length) {
+        if (piece.data.size() > to_send_ || (piece.end && piece.data.size() != to_send_)) {
+            abort();
+            co_return base::fail(base::Code::internal, "the body does not have the length that its head announced");
+        }
+        to_send_ -= piece.data.size();
+    }
+    const bool chunk = frame_ == Frame::chunked && !piece.data.empty();
+    if (chunk) codec::write_chunk_head(out, piece.data.size());
+    const size_t before = out.size();
+    if (chunk) out.append(codec::kChunkEnd);
+    if (frame_ == Frame::chunked && piece.end) {
+        out.append(codec::kLastChunk);
+        if (trailers != nullptr) codec::write_headers(out, *trailers);
+        codec::write_end_of_head(out);
+    }
+    if (before > 0) parts[count++] = part(out.view().substr(0, before));
+    if (!piece.data.empty()) parts[count++] = part(piece.data);
+    if (out.size() > before) parts[count++] = part(out.view().substr(before));
+    ended_ = ended_ || piece.end;
+    auto written = co_await write_steadily(*session_->stream_, {parts.data(), count}, {base::kNever, &cancel_},
+                                           limits_.write_idle);
+    out.clear();
+    if (!written) {
+        written.error().side = base::Side::downstream;
+        abort();
+    }
+    co_return written;
+}
+
+void Http1ServerExchange::abort() {
+    aborted_ = true;
+    session_->stream_->reset_on_close();
+}
+
+// After the handler: the answer must be whole; then either the next request or the end.
+rt::Task<Http1Session::Next> Http1ServerExchange::finish() {
+    using Next = Http1Session::Next;
+    if (!started_ && !aborted_) {
+        [[maybe_unused]] const auto sent = co_await reply(*this, 500, "text/plain", "no answer was made\n");
+    }
+    if (started_ && !ended_ && !switched_) abort();
+    if (aborted_ || switched_ || !keep_) co_return Next::close;
+    const rt::Wait wait = rt::this_loop().within(kDrainTime, &cancel_);
+    while (!body_.at_end()) {
+        const auto piece = co_await body_.read(wait, kDrainTime);
+        if (!piece) co_return Next::close;
+    }
+    body_.finish();
+    co_return Next::request;
+}
+
+}  // namespace tl::http

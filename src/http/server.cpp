@@ -1,0 +1,75 @@
+#include "http/server.h"
+
+#include "base/log.h"
+#include "http/http1_session.h"
+
+namespace tl::http {
+
+namespace {
+
+rt::Task<void> run_session(Server& server, std::unique_ptr<net::Stream> stream) {
+    Http1Session session{server, std::move(stream)};
+    co_await session.run();
+}
+
+}  // namespace
+
+base::Result<void> Server::start(int listener_fd) {
+    TL_TRY(listener_.start(listener_fd));
+    gate_.spawn("accept", accept_loop());
+    return {};
+}
+
+void Server::serve(std::unique_ptr<net::Stream> stream) {
+    ++stats_.accepted;
+    ++stats_.open;
+    gate_.spawn("session", run_session(*this, std::move(stream)), [this] { --stats_.open; });
+}
+
+rt::Task<void> Server::accept_loop() {
+    for (;;) {
+        auto stream = co_await listener_.accept({base::kNever, &accept_cancel_});
+        if (!stream) co_return;
+        // Beyond the cap a connection is closed at once: the client sees it and can go elsewhere.
+        if (stats_.open < most_connections_) serve(std::move(*stream));
+    }
+}
+
+rt::Task<void> Server::stop(base::TimePoint deadline) {
+    accept_cancel_.request();
+    listener_.close();
+    idle_cancel_.request();
+    const rt::Wake drained = co_await gate_.closed({deadline, nullptr});
+    if (drained == rt::Wake::ready) co_return;
+    TL_LOG(info, "http", "{} connections did not end within the grace and are closed", stats_.open);
+    hard_cancel_.request();
+    co_await gate_.closed();
+}
+
+rt::Task<base::Result<void>> reply(ServerExchange& exchange, uint16_t status, std::string_view content_type,
+                                   std::string_view body) {
+    codec::HeaderTable headers;
+    headers.add("Content-Type", content_type);
+    const OutgoingResponse response{
+        .status = status, .headers = &headers, .length = {BodyLength::Kind::known, body.size()}};
+    const auto sent = co_await exchange.send(response, {body, true});
+    co_return sent;
+}
+
+rt::Task<base::Result<std::string>> read_all(ServerExchange& exchange, size_t most) {
+    std::string body;
+    if (exchange.request().expect_continue) {
+        TL_CO_TRY(co_await exchange.send_informational({.status = 100}));
+    }
+    for (;;) {
+        const auto piece = co_await exchange.read({base::kNever, &exchange.cancel()});
+        if (!piece) co_return base::fail(piece.error());
+        if (body.size() + piece->data.size() > most) {
+            co_return base::fail(base::Code::too_large, "the body is larger than allowed here");
+        }
+        body += piece->data;
+        if (piece->end) co_return body;
+    }
+}
+
+}  // namespace tl::http
