@@ -1,0 +1,56 @@
+#include "proxy/cause.h"
+
+#include <array>
+
+namespace tl::proxy {
+
+namespace {
+
+constexpr std::array<CauseInfo, kCauses> kInfos{{
+    {"none", "", 200},
+    {"no_route", "No route matches this request", 404},
+    {"no_healthy_instance", "The service has no healthy instance at the moment", 503},
+    {"not_allowed", "The caller may not call this service", 403},
+    {"upstream_connect_failed", "No instance of the service accepted a connection", 502},
+    {"upstream_timeout", "The service did not answer in time", 504},
+    {"upstream_reset", "The service broke the connection before it had answered", 502},
+    {"upstream_protocol", "The service sent an answer that is not valid HTTP", 502},
+    {"bad_request", "The request is not valid HTTP", 400},
+    {"head_too_large", "The head of the request is larger than allowed", 431},
+    {"body_too_large", "The body of the request is larger than allowed", 413},
+    {"request_timeout", "The request did not arrive in time", 408},
+    {"client_gone", "The client went away before the answer was complete", 499},
+    {"no_such_service", "There is no service of this name", 404},
+    {"unsupported", "The request asks for something that is not supported", 501},
+    {"shutting_down", "Trunkline is stopping", 503},
+    {"internal", "Trunkline failed; this is a defect", 500},
+}};
+
+}  // namespace
+
+const CauseInfo& info(Cause cause) { return kInfos[static_cast<size_t>(cause)]; }
+
+Cause cause_of(const base::Error& error) {
+    if (error.side == base::Side::downstream) {
+        switch (error.code) {
+            case base::Code::invalid: return Cause::bad_request;
+            case base::Code::too_large: return Cause::body_too_large;
+            case base::Code::timeout: return Cause::request_timeout;
+            default: return Cause::client_gone;
+        }
+    }
+    switch (error.code) {
+        case base::Code::unreachable:
+        case base::Code::not_found: return Cause::upstream_connect_failed;
+        case base::Code::timeout: return Cause::upstream_timeout;
+        case base::Code::closed:
+        case base::Code::reset: return Cause::upstream_reset;
+        case base::Code::invalid:
+        case base::Code::too_large: return Cause::upstream_protocol;
+        case base::Code::unavailable: return Cause::no_healthy_instance;
+        case base::Code::cancelled: return Cause::client_gone;
+        default: return Cause::internal;
+    }
+}
+
+}  // namespace tl::proxy

@@ -1,0 +1,60 @@
+// A route as the data path uses it: what it matches, where it goes and under which rules. Made when a manifest is
+// loaded (by gateway/ for the public door, by mesh/ for the doors of workloads), immutable afterwards, shared by cores.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "codec/http1.h"
+#include "proxy/cause.h"
+#include "proxy/path.h"
+
+namespace tl::proxy {
+
+class Filter;
+
+// "*.example.com" or an exact host, without port, lower case; "" matches every host.
+struct FieldMatch {
+    std::string name;                   // header name (any case) or query key
+    std::optional<std::string> value;   // nullopt: present with whatever value
+};
+
+struct RouteRule {
+    std::string name;                   // as users see it: "GET /api/orders/*"
+    std::string host;
+    PathPattern path;
+    std::vector<std::string> methods;   // empty: all
+    std::vector<FieldMatch> headers;
+    std::vector<FieldMatch> query;
+    int priority = 0;                   // higher beats more specific
+};
+
+// A route that exists in order to refuse: the answer names what to do.
+struct Denial {
+    Cause cause = Cause::not_allowed;
+    std::string detail;
+};
+
+struct RetryRule {
+    uint32_t attempts = 3;              // in all, the first included
+};
+
+struct Route {
+    RouteRule rule;
+    std::string service;
+    std::optional<Denial> denial;
+    std::optional<PathTemplate> rewrite;
+    base::Duration timeout = std::chrono::seconds{15};          // to the head of the final answer, retries included
+    base::Duration stream_idle = std::chrono::minutes{5};       // silence within a body or a tunnel
+    RetryRule retry;
+    std::vector<std::shared_ptr<const Filter>> filters;  // in the order in which they see the request
+    uint32_t id = 0;                    // name ids of telemetry
+    uint32_t service_id = 0;
+    uint32_t series = 0;                // metric series
+};
+
+}  // namespace tl::proxy
