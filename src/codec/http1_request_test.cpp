@@ -306,6 +306,9 @@ void expect_faults(const std::vector<Bad>& cases) {
         const Outcome outcome = parse(bad.bytes);
         EXPECT_EQ(outcome.parsed.state, ParseState::bad) << bad.bytes;
         EXPECT_EQ(describe(outcome.parsed.fault), describe(bad.fault)) << bad.bytes;
+        // With more behind it the same lines are read 16 bytes at a time.
+        EXPECT_EQ(describe(parse(bad.bytes + std::string(64, 'z')).parsed.fault), describe(bad.fault))
+            << bad.bytes;
         expect_same_at_every_split(bad.bytes);
     }
 }
@@ -494,15 +497,17 @@ TEST(Http1Request, a_head_of_a_megabyte_that_drips_in_byte_by_byte_costs_linear_
     }
 }
 
-TEST(Http1Request, a_line_feed_alone_is_answered_although_the_head_never_ends) {
-    const std::string bytes = "GET / HTTP/1.1\nHost: a\n\n";
+TEST(Http1Request, a_line_feed_alone_is_answered_with_its_byte_although_the_head_never_ends) {
+    const std::string bytes = "GET / HTTP/1.1\r\nHost: a\nX: yyyyyyyyyyyyyyyyyyyyyyy\n\n";
     RequestHead head;
     uint32_t scanned = 0;
     Parsed last;
-    for (size_t size = 1; size <= bytes.size() && last.state == ParseState::need_more; ++size) {
-        last = head.parse(std::string_view(bytes).substr(0, size), small_limits(), scanned);
+    size_t size = 0;
+    while (size < bytes.size() && last.state == ParseState::need_more) {
+        last = head.parse(std::string_view(bytes).substr(0, ++size), small_limits(), scanned);
     }
     EXPECT_EQ(last.fault, F::bare_lf);
+    EXPECT_EQ(size, bytes.find("\nX") + 1);
 }
 
 TEST(Http1Request, a_reused_head_keeps_nothing_of_the_one_before) {
