@@ -186,7 +186,7 @@ void HeaderTable::set(std::string_view name, std::string_view value) {
     const Header kept = at(first);
     size_t i = 0;
     remove_if([&](const Header& header) {
-        return i++ > first && header.field == kept.field &&
+        return i++ != first && header.field == kept.field &&
                (kept.field != Field::other || base::iequals(header.name, kept.name));
     });
 }

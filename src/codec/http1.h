@@ -126,6 +126,7 @@ class ChunkedDecoder {
     };
 
     explicit ChunkedDecoder(const Http1Limits& limits) : limits_(&limits) {}
+    explicit ChunkedDecoder(const Http1Limits&&) = delete;  // would be gone at once
     ChunkedDecoder(const ChunkedDecoder&) = delete;
     ChunkedDecoder& operator=(const ChunkedDecoder&) = delete;
     ChunkedDecoder(ChunkedDecoder&&) = default;

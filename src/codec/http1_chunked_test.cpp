@@ -188,7 +188,8 @@ TEST(Http1Chunked, broken_framing_is_refused_with_its_fault) {
 }
 
 TEST(Http1Chunked, the_largest_size_is_taken_and_its_data_flows_at_once) {
-    ChunkedDecoder decoder(small_limits());
+    const Http1Limits limits = small_limits();
+    ChunkedDecoder decoder(limits);
     const auto got = decoder.next("7fffffffffffffff\r\nab");
     EXPECT_EQ(got.state, State::data);
     EXPECT_EQ(got.data, "ab");

@@ -110,6 +110,7 @@ TEST(Http1Response, a_broken_head_is_refused_with_its_fault) {
         const Outcome outcome = parse(bad.bytes);
         EXPECT_EQ(outcome.parsed.state, ParseState::bad) << bad.bytes;
         EXPECT_EQ(describe(outcome.parsed.fault), describe(bad.fault)) << bad.bytes;
+        EXPECT_EQ(parse(bad.bytes + std::string(64, 'z')).parsed.fault, bad.fault) << bad.bytes;
         if (bad.bytes.size() < 1000) expect_same_at_every_split(bad.bytes);
     }
 }
