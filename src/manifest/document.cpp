@@ -25,11 +25,9 @@ struct Explanation {
 // The YAML parser's words, said so that somebody who never read the YAML specification knows what to do.
 constexpr std::array kExplanations{
     Explanation{"end of map not found", "this does not fit into the map around it",
-                "check the indentation: keys of one map start in the same column, and text after a closing quote ends the value"},
+                "check the indentation; text behind a closing quote ends the value too"},
     Explanation{"end of sequence not found", "this does not fit into the list around it",
                 "check the indentation: all dashes of one list stand in the same column"},
-    Explanation{"end of map flow not found", "a { is not closed before this", "add the } or the missing comma"},
-    Explanation{"end of sequence flow not found", "a [ is not closed before this", "add the ] or the missing comma"},
     Explanation{"illegal flow end", "this bracket closes nothing", "remove it, or open it first"},
     Explanation{"illegal block entry", "a dash cannot begin a list item here",
                 "put each item on a line of its own, or use [ ]"},
@@ -37,7 +35,6 @@ constexpr std::array kExplanations{
     Explanation{"illegal map value", "a colon with a space behind it cannot stand here",
                 "put the value in quotes if the colon belongs to it, or check the indentation"},
     Explanation{"illegal tab", "a tab is used for indentation", "indent with spaces"},
-    Explanation{"illegal EOF in scalar", "a quote is not closed before the end of the file", "close it"},
     Explanation{"illegal document indicator in scalar", "a quote is not closed before this", "close it"},
     Explanation{"the referenced anchor is not defined", "no anchor of this name stands above",
                 "define it with & before, or put the value in quotes if the * belongs to it"},
@@ -75,10 +72,20 @@ Diagnostic explain(std::string_view text, const std::string& parser_says, Positi
     return out;
 }
 
+// The parser complains where it gave up waiting for a bracket, which may be far from the one that was opened.
+Diagnostic explain_bracket(Position opened, Position at, bool at_end) {
+    const std::string hint = "close it, or add the missing comma; in brackets a value with any of { } [ ] , needs quotes";
+    if (at_end) return {.at = opened, .message = "this bracket is never closed", .hint = hint};
+    return {.at = at,
+            .message = fmt::format("the bracket of line {}, column {} is not closed before this", opened.line,
+                                   opened.column),
+            .hint = hint};
+}
+
 // Reads the one document; every way in which that can fail becomes one Diagnostic.
-std::optional<Diagnostic> read_yaml(std::string_view text, TreeBuilder& builder) {
+std::optional<Diagnostic> read_yaml(const std::string& text, TreeBuilder& builder) {
     try {
-        std::istringstream stream{std::string{text}};
+        std::istringstream stream{text};
         YAML::Parser parser(stream);
         while (parser.HandleNextDocument(builder)) {
             // A second turn is refused by the builder, if there is anything to read.
@@ -88,7 +95,12 @@ std::optional<Diagnostic> read_yaml(std::string_view text, TreeBuilder& builder)
         return refused.reason;
     } catch (const YAML::Exception& error) {
         if (error.mark.is_null()) return explain(text, error.msg, {}, 0);
-        return explain(text, error.msg, builder.position(error.mark), static_cast<size_t>(error.mark.pos));
+        const auto offset = static_cast<size_t>(error.mark.pos);
+        const Position opened = builder.open_bracket();
+        if (opened.known() && error.msg.find("flow not found") != std::string::npos) {
+            return explain_bracket(opened, builder.position(error.mark), offset >= text.size());
+        }
+        return explain(text, error.msg, builder.position(error.mark), offset);
     } catch (const std::exception& error) {
         return Diagnostic{.message = fmt::format("the YAML parser gave up: {}", error.what())};
     }
@@ -101,8 +113,10 @@ Document parse_document(std::string_view text, std::string file_name, const Docu
     std::optional<Diagnostic> refusal = refuse_text(text, limits.bytes);
     // Text that is refused for its bytes is not fit to be shown on a terminal either.
     Document document{.diagnostics = Diagnostics(std::move(file_name), std::string{refusal ? "" : text})};
-    TreeBuilder builder(text, limits, document.diagnostics);
-    if (!refusal) refusal = read_yaml(text, builder);
+    std::string source{text};
+    if (!source.ends_with('\n')) source += '\n';   // the parser's places go wrong at an end without one
+    TreeBuilder builder(source, limits, document.diagnostics);
+    if (!refusal) refusal = read_yaml(source, builder);
     if (refusal) {
         document.diagnostics.add(std::move(*refusal));
         return document;

@@ -85,7 +85,7 @@ class ListKind final : public Kind {
 
   private:
     static std::string hint_for(const Node& node) {
-        return node.is_scalar() ? fmt::format("put it into brackets: [{}]", base::printable(node.text, 60)) : "";
+        return node.is_scalar() ? fmt::format("put it into brackets: [{}]", shown(node.text)) : "";
     }
     static void check_unique(const Node& node, Reader& reader) {
         std::map<std::string_view, Position> seen;
@@ -148,7 +148,7 @@ class MapKind final : public Kind {
             const Inside inside(reader, rules_.names.wanted);
             good = check_text(rules_.names, entry.key, entry.at, reader);
         }
-        const Inside inside(reader, fmt::format("\"{}\" in {}", base::printable(entry.key, 60), reader.label));
+        const Inside inside(reader, fmt::format("\"{}\" in {}", shown(entry.key), reader.label));
         const bool read = value_->read(entry.value, ops_.append(out, entry.key, entry.at), reader);
         if (!good || !read) ops_.drop_last(out);
     }

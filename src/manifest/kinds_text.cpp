@@ -27,7 +27,7 @@ bool check_text(const TextRules& rules, std::string_view text, Position at, Read
     if (!rules.check) return true;
     const std::optional<std::string> complaint = rules.check(text);
     if (!complaint) return true;
-    reader.diagnostics.error(at, fmt::format("{} \"{}\" {}", reader.label, base::printable(text, 60), *complaint));
+    reader.diagnostics.error(at, fmt::format("{} \"{}\" {}", reader.label, shown(text), *complaint));
     return false;
 }
 
@@ -135,7 +135,7 @@ bool CustomKind::read(const Node& node, void* out, Reader& reader) const {
     if (complaint->empty()) {
         reader.mismatch(node, wanted_);
     } else {
-        reader.error(node, fmt::format("{} \"{}\" {}", reader.label, base::printable(node.text, 60), *complaint));
+        reader.error(node, fmt::format("{} \"{}\" {}", reader.label, shown(node.text), *complaint));
     }
     return false;
 }

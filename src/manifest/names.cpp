@@ -13,7 +13,7 @@ bool Names::add(const Located<std::string>& name, Diagnostics& diagnostics) {
         return true;
     }
     diagnostics.error(name.at, fmt::format("the {} \"{}\" is defined already on line {}, column {}", kind_,
-                                           base::printable(name.value, 60), known->second.line, known->second.column),
+                                           shown(name.value), known->second.line, known->second.column),
                       "give one of them another name");
     return false;
 }
@@ -27,7 +27,7 @@ bool Names::check(const Located<std::string>& name, std::string_view what_refers
     } else if (hint.empty() && names_.size() <= kFewEnoughToList) {
         hint = fmt::format("there is {}", base::join(names_, ", "));
     }
-    diagnostics.error(name.at, fmt::format("{} \"{}\", which is no {}", what_refers, base::printable(name.value, 60),
+    diagnostics.error(name.at, fmt::format("{} \"{}\", which is no {}", what_refers, shown(name.value),
                                            kind_),
                       std::move(hint));
     return false;

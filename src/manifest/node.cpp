@@ -31,15 +31,22 @@ Node Node::map() {
     return node;
 }
 
-std::string found(const Node& node) {
+std::string shown(std::string_view text) {
     constexpr size_t kMost = 60;
+    if (text.size() <= kMost) return base::printable(text);
+    size_t end = kMost;
+    while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) --end;   // not inside a character
+    return base::printable(text.substr(0, end)) + "...";
+}
+
+std::string found(const Node& node) {
     switch (node.kind) {
         case Node::Kind::null: return "nothing";
         case Node::Kind::list: return "a list";
         case Node::Kind::map: return "a map";
         case Node::Kind::scalar: break;
     }
-    return '"' + base::printable(node.text, kMost) + '"';
+    return '"' + shown(node.text) + '"';
 }
 
 bool same_values(const Node& a, const Node& b) {

@@ -51,6 +51,9 @@ struct Entry {
     std::string note;   // only for printing: a comment; with a null value the whole entry is printed as one
 };
 
+// Text from a manifest as a message may show it: no control characters, not too long.
+[[nodiscard]] std::string shown(std::string_view text);
+
 // "nothing", "a list", "a map", or the scalar itself, cut to a readable length: for "..., not <found>".
 [[nodiscard]] std::string found(const Node& node);
 

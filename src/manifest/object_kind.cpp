@@ -49,7 +49,7 @@ const Field* ObjectKind::find(std::string_view key) const {
 bool ObjectKind::read(const Node& node, void* out, Reader& reader) const {
     for (const size_t place : positions_) *static_cast<Position*>(at(out, place)) = node.at;
     if (!node.is_map()) {
-        reader.mismatch(node, wanted(),
+        reader.mismatch(node, reader.label == title_ ? "a map" : wanted(),
                         node.is_null() ? "write its keys below it, indented, or {} for the defaults" : "");
         return false;
     }
@@ -88,11 +88,13 @@ void ObjectKind::unknown_key(const Entry& entry, Reader& reader) const {
     if (!reader.diagnostics.full()) {
         const std::vector<std::string> keys = keys_of(fields_);
         constexpr size_t kFewEnoughToList = 16;
-        hint = did_you_mean(entry.key, keys);
+        const std::string_view before_colon = std::string_view{entry.key}.substr(0, entry.key.find(':'));
+        if (before_colon != entry.key && find(before_colon) != nullptr) hint = "put a space behind the colon";
+        if (hint.empty()) hint = did_you_mean(entry.key, keys);
         if (hint.empty()) hint = where_it_belongs(entry.key, reader);
         if (hint.empty() && keys.size() <= kFewEnoughToList) hint = "known keys: " + base::join(keys, ", ");
     }
-    reader.diagnostics.error(entry.at, fmt::format("unknown key \"{}\" in {}", base::printable(entry.key, 60), title_),
+    reader.diagnostics.error(entry.at, fmt::format("unknown key \"{}\" in {}", shown(entry.key), title_),
                              std::move(hint));
 }
 

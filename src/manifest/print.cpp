@@ -18,7 +18,8 @@ constexpr size_t kWidest = 90;
 bool plain_is_safe(std::string_view text) {
     if (text.empty() || text.front() == ' ' || text.back() == ' ') return false;
     constexpr std::string_view kIndicators = "-?:,[]{}#&*!|>'\"%@`=~<";
-    if (kIndicators.contains(text.front())) return false;
+    const bool negative = text.size() > 1 && text[0] == '-' && text[1] >= '0' && text[1] <= '9';
+    if (kIndicators.contains(text.front()) && !negative) return false;
     if (text.find_first_of("\"'[]{},\\") != std::string_view::npos || text.back() == ':') return false;
     if (text.contains(": ") || text.contains(" #")) return false;
     return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
@@ -44,6 +45,12 @@ std::string scalar_text(const Node& node) {
     return node.quoted || !plain_is_safe(node.text) ? double_quoted(node.text) : node.text;
 }
 
+// In brackets readers differ about colons and question marks within a word, yaml-cpp from itself too.
+std::string flow_text(const Node& node) {
+    const bool doubtful = node.is_scalar() && node.text.find_first_of(":?") != std::string::npos;
+    return doubtful ? double_quoted(node.text) : scalar_text(node);
+}
+
 std::string key_text(const std::string& key) {
     return plain_is_safe(key) && reads_as_text(key) && !key.contains(':') ? key : double_quoted(key);
 }
@@ -54,7 +61,7 @@ std::string on_one_line(const Node& list) {
     for (const Node& item : list.items) {
         if (item.is_list() || item.is_map()) return {};
         if (out.size() > 1) out += ", ";
-        out += scalar_text(item);
+        out += flow_text(item);
     }
     return out.size() < kWidest ? out + ']' : std::string{};
 }

@@ -46,6 +46,11 @@ Position TreeBuilder::position(const YAML::Mark& mark) {
                              static_cast<size_t>(std::max(mark.column, 0)));
 }
 
+Position TreeBuilder::open_bracket() const {
+    const auto flow = std::find_if(open_.rbegin(), open_.rend(), [](const Open& open) { return open.flow; });
+    return flow == open_.rend() ? Position{} : flow->node.at;
+}
+
 void TreeBuilder::OnDocumentStart(const YAML::Mark& mark) {
     if (!started_) {
         started_ = true;
@@ -88,6 +93,7 @@ void TreeBuilder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML:
                            const std::string& value) {
     const Position at = position(mark);
     refuse_tag(tag, at);
+    if (tag == "!") refuse_open_quote(mark, at);
     if (has_control_character(value)) refuse(at, "the value holds a control character", "remove the escape");
     count(1, at);
     Node node = Node::scalar(value, tag == "!");
@@ -97,13 +103,13 @@ void TreeBuilder::OnScalar(const YAML::Mark& mark, const std::string& tag, YAML:
 }
 
 void TreeBuilder::OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                                  YAML::EmitterStyle::value /*style*/) {
-    open(Node::Kind::list, mark, tag, anchor);
+                                  YAML::EmitterStyle::value style) {
+    open(Node::Kind::list, mark, tag, anchor, style == YAML::EmitterStyle::Flow);
 }
 
 void TreeBuilder::OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                             YAML::EmitterStyle::value /*style*/) {
-    open(Node::Kind::map, mark, tag, anchor);
+                             YAML::EmitterStyle::value style) {
+    open(Node::Kind::map, mark, tag, anchor, style == YAML::EmitterStyle::Flow);
 }
 
 void TreeBuilder::OnMapEnd() {
@@ -138,10 +144,11 @@ Position TreeBuilder::empty_position(const YAML::Mark& mark) {
     return position(mark);
 }
 
-void TreeBuilder::open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
+void TreeBuilder::open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       bool flow) {
     const Position at = position(mark);
     refuse_tag(tag, at);
-    if (key_expected()) refuse(at, "a list or map cannot be a key", "keys are plain words");
+    if (key_expected()) refuse(at, "a list or map cannot be a key", "keys are plain words; or is a bracket left open?");
     if (open_.size() >= limits_.depth) {
         refuse(at, fmt::format("the manifest nests deeper than {} levels", limits_.depth), "flatten it");
     }
@@ -150,6 +157,7 @@ void TreeBuilder::open(Node::Kind kind, const YAML::Mark& mark, const std::strin
     next.node.kind = kind;
     next.node.at = at;
     next.anchor = anchor;
+    next.flow = flow;
     open_.push_back(std::move(next));
 }
 
@@ -205,9 +213,25 @@ void TreeBuilder::remember(YAML::anchor_t anchor, const Node& node) {
     anchors_[anchor] = Anchored{node, nodes, depth_of(node)};
 }
 
+// At the end of the file the parser takes an open quote for a closed one.
+void TreeBuilder::refuse_open_quote(const YAML::Mark& mark, Position at) const {
+    std::string_view rest = text_.substr(std::min(text_.size(), static_cast<size_t>(mark.pos)));
+    if (rest.starts_with('&')) {   // an anchor stands in front
+        rest.remove_prefix(std::min(rest.size(), rest.find_first_of(" \t\r\n")));
+        rest.remove_prefix(std::min(rest.size(), rest.find_first_not_of(" \t\r\n")));
+    }
+    const char quote = rest.empty() ? ' ' : rest.front();
+    if (quote != '"' && quote != '\'') return;   // a block scalar
+    for (size_t i = 1; i < rest.size(); ++i) {
+        if (rest[i] == quote) return;            // '' inside single quotes: the first one is proof enough
+        if (rest[i] == '\\' && quote == '"') ++i;
+    }
+    refuse(at, "this quote is never closed", "close it");
+}
+
 void TreeBuilder::refuse_tag(const std::string& tag, Position at) const {
     if (tag.empty() || tag == "?" || tag == "!") return;
-    refuse(at, fmt::format("the YAML tag \"{}\" is not supported", base::printable(tag, 60)),
+    refuse(at, fmt::format("the YAML tag \"{}\" is not supported", shown(tag)),
            "write the value without it; use quotes where you want text");
 }
 
@@ -220,7 +244,7 @@ void TreeBuilder::drop_duplicates(Node& map) {
         if (is_new) continue;
         again[i] = true;
         diagnostics_.error(entry.at, fmt::format("the key \"{}\" was given already on line {}, column {}",
-                                                 base::printable(entry.key, 60), seen->second.line,
+                                                 shown(entry.key), seen->second.line,
                                                  seen->second.column),
                            "keep one of them");
     }

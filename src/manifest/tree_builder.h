@@ -26,6 +26,8 @@ class TreeBuilder final : public YAML::EventHandler {
 
     [[nodiscard]] Node take_root() { return std::move(root_); }
     [[nodiscard]] Position position(const YAML::Mark& mark);
+    // The innermost bracket that has been opened and not closed; unknown if there is none.
+    [[nodiscard]] Position open_bracket() const;
 
     void OnDocumentStart(const YAML::Mark& mark) override;
     void OnDocumentEnd() override {}
@@ -45,6 +47,7 @@ class TreeBuilder final : public YAML::EventHandler {
     struct Open {
         Node node;
         YAML::anchor_t anchor = 0;
+        bool flow = false;           // written in brackets
         bool key_waits = false;      // map: a key has come and its value has not
         bool key_quoted = false;
         Entry entry;                 // map: that key
@@ -56,12 +59,14 @@ class TreeBuilder final : public YAML::EventHandler {
         size_t depth = 0;
     };
 
-    void open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor);
+    void open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+              bool flow);
     void close();
     void place(Node node, YAML::anchor_t anchor);
     void take_key(Node node);
     void count(size_t nodes, Position at);
     void remember(YAML::anchor_t anchor, const Node& node);
+    void refuse_open_quote(const YAML::Mark& mark, Position at) const;
     void refuse_tag(const std::string& tag, Position at) const;
     [[nodiscard]] bool key_expected() const;
     [[nodiscard]] Position empty_position(const YAML::Mark& mark);
