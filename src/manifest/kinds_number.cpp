@@ -154,7 +154,9 @@ class PercentKind final : public Quantity<double> {
     double load(const void* value) const override { return ops_.load(value); }
     std::string hint(const Node& node) const override {
         const std::optional<double> bare = to_number(node.text);
-        return bare && node.is_scalar() ? fmt::format("add the %: {}%", *bare) : "";
+        if (!bare || !node.is_scalar()) return {};
+        const bool fraction = *bare > 0 && *bare < 1;
+        return fraction ? "write " + format(*bare) : fmt::format("add the %: {}%", *bare);
     }
 
   private:

@@ -63,7 +63,9 @@ class TextKind final : public Kind {
         return true;
     }
     Node write(const void* value, const void* /*defaults*/) const override {
-        return text_node(*static_cast<const std::string*>(value));
+        Node node = text_node(*static_cast<const std::string*>(value));
+        if (rules_.any_scalar) node.quoted = reads_as_null(node.text);
+        return node;
     }
     void describe(Json& schema, SchemaWriter& /*writer*/) const override {
         schema["type"] = rules_.any_scalar ? Json{"string", "number", "boolean"} : Json("string");

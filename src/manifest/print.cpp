@@ -127,8 +127,8 @@ class Printer {
 }  // namespace
 
 bool reads_as_text(std::string_view text) {
-    constexpr std::array<std::string_view, 11> kWords{"null", "~",  "true", "false", "yes", "no",
-                                                      "on",   "off", "y",    "n",     "<<"};
+    constexpr std::array<std::string_view, 9> kWords{"true", "false", "yes", "no", "on", "off", "y", "n", "<<"};
+    if (reads_as_null(text)) return false;
     if (std::ranges::any_of(kWords, [&](std::string_view word) { return base::iequals(word, text); })) return false;
     // Anything that begins like a number and holds only what numbers (or dates, or sexagesimals) are made of.
     const bool numeric_start = !text.empty() && (text.front() >= '0' && text.front() <= '9');
@@ -136,6 +136,8 @@ bool reads_as_text(std::string_view text) {
     return !(numeric_start || signed_start) ||
            text.find_first_not_of("0123456789+-.:_eExXoOabcdefABCDEFinfNaN") != std::string_view::npos;
 }
+
+bool reads_as_null(std::string_view text) { return text.empty() || text == "~" || base::iequals(text, "null"); }
 
 std::string to_yaml(const Node& node) {
     Printer printer;

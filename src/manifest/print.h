@@ -13,5 +13,6 @@ namespace tl::manifest {
 
 // Whether no YAML reader would take the plain text for a number, a boolean or a null.
 [[nodiscard]] bool reads_as_text(std::string_view text);
+[[nodiscard]] bool reads_as_null(std::string_view text);
 
 }  // namespace tl::manifest

@@ -23,6 +23,7 @@ size_t nodes_in(const Node& node) {
 }
 
 size_t depth_of(const Node& node) {
+    if (!node.is_list() && !node.is_map()) return 0;
     size_t deepest = 0;
     for (const Node& item : node.items) deepest = std::max(deepest, depth_of(item));
     for (const Entry& entry : node.entries) deepest = std::max(deepest, depth_of(entry.value));
@@ -223,8 +224,9 @@ void TreeBuilder::refuse_open_quote(const YAML::Mark& mark, Position at) const {
     const char quote = rest.empty() ? ' ' : rest.front();
     if (quote != '"' && quote != '\'') return;   // a block scalar
     for (size_t i = 1; i < rest.size(); ++i) {
-        if (rest[i] == quote) return;            // '' inside single quotes: the first one is proof enough
-        if (rest[i] == '\\' && quote == '"') ++i;
+        const bool doubled = quote == '\'' && rest.substr(i).starts_with("''");
+        if (rest[i] == quote && !doubled) return;
+        if (doubled || (quote == '"' && rest[i] == '\\')) ++i;
     }
     refuse(at, "this quote is never closed", "close it");
 }

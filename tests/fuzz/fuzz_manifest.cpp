@@ -47,7 +47,7 @@ const Object<Root>& schema() {
                                  .field("brief", &Root::brief, leaf.or_scalar("text"))
                                  .field("names", &Root::names, list_of(text().allow_empty()).or_single().unique())
                                  .field("leaf", &Root::leaf, leaf)
-                                 .field("env", &Root::env, map_of(text().allow_empty()))
+                                 .field("env", &Root::env, map_of(text().allow_empty().any_scalar()))
                                  .field("bytes", &Root::bytes, size())
                                  .field("number", &Root::number, number());
     return root;
