@@ -1,11 +1,10 @@
 #include "manifest/diagnostics.h"
 
-#include <fmt/format.h>
+#include "base/text.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
-
-#include "base/text.h"
 
 namespace tl::manifest {
 
@@ -40,7 +39,8 @@ std::string_view line_of(std::string_view text, uint32_t number) {
 
 constexpr bool continues_character(char c) { return (static_cast<uint8_t>(c) & 0xc0) == 0x80; }
 
-// The part of `line` that fits a terminal around `column`, and how many characters come before the caret in it.
+// The part of `line` that fits a terminal around `column`, and how many characters come before the caret in
+// it.
 struct Excerpt {
     std::string text;
     size_t before = 0;
@@ -49,7 +49,7 @@ struct Excerpt {
 Excerpt excerpt_at(std::string_view line, size_t column) {
     constexpr size_t kWidth = 100;
     constexpr size_t kLead = 60;
-    const size_t first = column > kLead ? column - kLead : 0;   // characters left out in front
+    const size_t first = column > kLead ? column - kLead : 0;  // characters left out in front
     Excerpt out;
     size_t character = 0;
     for (const char c : line) {
@@ -72,9 +72,7 @@ std::string source_lines(std::string_view text, Position at, bool colour) {
                        std::string(excerpt.before, ' '), colour ? kRed : "", colour ? kPlain : "");
 }
 
-std::string and_more(size_t more) {
-    return more == 0 ? std::string{} : fmt::format("and {} more\n", more);
-}
+std::string and_more(size_t more) { return more == 0 ? std::string{} : fmt::format("and {} more\n", more); }
 
 }  // namespace
 
@@ -125,8 +123,8 @@ std::string Diagnostics::to_terminal(bool colour) const {
     for (size_t i = 0; i < shown; ++i) {
         const Diagnostic& one = all[i];
         const std::string_view loud = one.severity == Severity::error ? kRed : kYellow;
-        out += fmt::format("{}: {}: {}\n", paint(kBold, place(file_, one.at)), paint(loud, word(one.severity)),
-                           paint(kBold, one.message));
+        out += fmt::format("{}: {}: {}\n", paint(kBold, place(file_, one.at)),
+                           paint(loud, word(one.severity)), paint(kBold, one.message));
         if (one.at.known()) out += source_lines(text_, one.at, colour);
         if (!one.hint.empty()) out += fmt::format("  {} {}\n", paint(kCyan, "hint:"), one.hint);
     }

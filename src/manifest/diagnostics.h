@@ -1,17 +1,16 @@
-// Every mistake of one manifest, collected: reading never stops at the first. One object goes through parsing,
-// schema and cross-checks; whoever asked for the manifest prints it at the end, in one of three forms.
-// Bounded: a manifest with more mistakes than anybody reads is cut, and the rest is counted.
-// Not for what goes wrong at run time: that is base::Error.
+// Every mistake of one manifest, collected: reading never stops at the first. One object goes through
+// parsing, schema and cross-checks; whoever asked for the manifest prints it at the end, in one of three
+// forms. Bounded: a manifest with more mistakes than anybody reads is cut, and the rest is counted. Not for
+// what goes wrong at run time: that is base::Error.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
+#include "manifest/node.h"
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "manifest/node.h"
 
 namespace tl::manifest {
 
@@ -19,15 +18,15 @@ enum class Severity : uint8_t { error, warning };
 
 struct Diagnostic {
     Severity severity = Severity::error;
-    Position at;           // unknown: of the file as a whole
-    std::string message;   // what is wrong, without a full stop: unknown key "tiemout" in a route
-    std::string hint;      // how to put it right, or empty: did you mean "timeout"?
+    Position at;          // unknown: of the file as a whole
+    std::string message;  // what is wrong, without a full stop: unknown key "tiemout" in a route
+    std::string hint;     // how to put it right, or empty: did you mean "timeout"?
 };
 
 class Diagnostics {
   public:
-    static constexpr size_t kShown = 100;   // lines that a person gets to see
-    static constexpr size_t kKept = 1000;   // kept to choose those from; further ones are only counted
+    static constexpr size_t kShown = 100;  // lines that a person gets to see
+    static constexpr size_t kKept = 1000;  // kept to choose those from; further ones are only counted
 
     // `text` is the manifest itself, for the source lines under a message; may be empty.
     explicit Diagnostics(std::string file = "manifest", std::string text = {})
@@ -53,7 +52,8 @@ class Diagnostics {
     [[nodiscard]] std::string to_text() const;
     // The same with colours, and under each the source line and a caret.
     [[nodiscard]] std::string to_terminal(bool colour) const;
-    // {"file", "errors", "warnings", "diagnostics": [{"severity", "line", "column", "message", "hint"}], "more"}
+    // {"file", "errors", "warnings", "diagnostics": [{"severity", "line", "column", "message", "hint"}],
+    // "more"}
     [[nodiscard]] nlohmann::ordered_json to_json() const;
 
   private:

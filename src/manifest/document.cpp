@@ -1,14 +1,13 @@
 #include "manifest/document.h"
 
-#include <fmt/format.h>
-#include <yaml-cpp/exceptions.h>
-#include <yaml-cpp/parser.h>
-
-#include <array>
-#include <sstream>
-
 #include "manifest/source_text.h"
 #include "manifest/tree_builder.h"
+
+#include <array>
+#include <fmt/format.h>
+#include <sstream>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
 
 namespace tl::manifest {
 
@@ -58,7 +57,9 @@ bool indented_by_tab(std::string_view line) {
 }
 
 Diagnostic explain(std::string_view text, const std::string& parser_says, Position at, size_t offset) {
-    Diagnostic out{.at = at, .message = "this is not YAML: " + parser_says, .hint = "check this line and the one before"};
+    Diagnostic out{.at = at,
+                   .message = "this is not YAML: " + parser_says,
+                   .hint = "check this line and the one before"};
     for (const Explanation& known : kExplanations) {
         if (parser_says.find(known.parser_says) == std::string::npos) continue;
         out.message = known.message;
@@ -74,7 +75,8 @@ Diagnostic explain(std::string_view text, const std::string& parser_says, Positi
 
 // The parser complains where it gave up waiting for a bracket, which may be far from the one that was opened.
 Diagnostic explain_bracket(Position opened, Position at, bool at_end) {
-    const std::string hint = "close it, or add the missing comma; in brackets a value with any of { } [ ] , needs quotes";
+    const std::string hint =
+        "close it, or add the missing comma; in brackets a value with any of { } [ ] , needs quotes";
     if (at_end) return {.at = opened, .message = "this bracket is never closed", .hint = hint};
     return {.at = at,
             .message = fmt::format("the bracket of line {}, column {} is not closed before this", opened.line,
@@ -114,7 +116,7 @@ Document parse_document(std::string_view text, std::string file_name, const Docu
     // Text that is refused for its bytes is not fit to be shown on a terminal either.
     Document document{.diagnostics = Diagnostics(std::move(file_name), std::string{refusal ? "" : text})};
     std::string source{text};
-    if (!source.ends_with('\n')) source += '\n';   // the parser's places go wrong at an end without one
+    if (!source.ends_with('\n')) source += '\n';  // the parser's places go wrong at an end without one
     TreeBuilder builder(source, limits, document.diagnostics);
     if (!refusal) refusal = read_yaml(source, builder);
     if (refusal) {

@@ -1,10 +1,9 @@
 #include "manifest/document.h"
 
-#include <gtest/gtest.h>
+#include "manifest/print.h"
 
 #include <chrono>
-
-#include "manifest/print.h"
+#include <gtest/gtest.h>
 
 namespace tl::manifest {
 
@@ -78,14 +77,17 @@ TEST(Document, quoting_is_remembered) {
 }
 
 TEST(Document, aliases_and_merge_keys_mean_what_yaml_says) {
-    const Node root = read("base: &b {x: 1, k: 2}\nuse:\n  <<: *b\n  k: 3\nlist: {<<: [{k: 4}, *b]}\ncopy: *b\nplain: {'<<': 1}\n");
+    const Node root = read(
+        "base: &b {x: 1, k: 2}\nuse:\n  <<: *b\n  k: 3\nlist: {<<: [{k: 4}, *b]}\ncopy: *b\nplain: {'<<': "
+        "1}\n");
     EXPECT_EQ(to_yaml(entry(root, "use").value), "k: 3\nx: 1\n");
     EXPECT_EQ(to_yaml(entry(root, "list").value), "k: 4\nx: 1\n");
     EXPECT_TRUE(same_values(entry(root, "copy").value, entry(root, "base").value));
     EXPECT_EQ(entry(root, "copy").value.entries[0].at, (Position{1, 11}));
     EXPECT_NE(entry(root, "plain").value.find("<<"), nullptr);
-    EXPECT_EQ(said("a: {<<: 5}\n"), "t.yaml:1:9: error: << takes a map or a list of maps, not \"5\"; put the name of "
-                                    "an anchored map behind it: <<: *defaults\n");
+    EXPECT_EQ(said("a: {<<: 5}\n"),
+              "t.yaml:1:9: error: << takes a map or a list of maps, not \"5\"; put the name of "
+              "an anchored map behind it: <<: *defaults\n");
 }
 
 TEST(Document, a_key_given_twice_names_the_first_place_and_reading_goes_on) {
@@ -112,8 +114,10 @@ TEST(Document, whatever_is_not_a_manifest_is_refused_with_its_place_and_a_way_ou
              {"a: {b: 1\nc: 2\n", "2:2: error: the bracket of line 1, column 4 is not closed before this"},
              {"a: [1, 2}\n", "1:9: error: this bracket closes nothing"},
              {"a:\n\tb: 1\n", "2:3: error: a tab is used for indentation; indent with spaces"},
-             {"a:\n  b: 1\n c: 2\n", "3:2: error: this does not fit into the map around it; check the indentation"},
-             {"a: b: c\n", "1:5: error: a colon with a space behind it cannot stand here; put the value in quotes"},
+             {"a:\n  b: 1\n c: 2\n",
+              "3:2: error: this does not fit into the map around it; check the indentation"},
+             {"a: b: c\n",
+              "1:5: error: a colon with a space behind it cannot stand here; put the value in quotes"},
              {"a: @b\n", "1:4: error: a value cannot begin with this character; put the value in quotes"},
              {"a: *.example.com\n", "1:4: error: no anchor of this name stands above"},
              {"a: &x [*x]\n", "1:8: error: this alias stands inside the value it refers to"},
@@ -141,21 +145,27 @@ TEST(Document, whatever_is_not_a_manifest_is_refused_with_its_place_and_a_way_ou
 }
 
 TEST(Document, text_without_a_value_is_readable_and_null) {
-    for (const char* text : {"", "\n", "# only a comment\n", "---\n", "~"}) EXPECT_TRUE(read(text).is_null()) << text;
+    for (const char* text : {"", "\n", "# only a comment\n", "---\n", "~"})
+        EXPECT_TRUE(read(text).is_null()) << text;
 }
 
-TEST(Document, the_end_of_a_document_may_be_marked) { EXPECT_EQ(read("---\na: 1\n...\n").find("a")->text, "1"); }
+TEST(Document, the_end_of_a_document_may_be_marked) {
+    EXPECT_EQ(read("---\na: 1\n...\n").find("a")->text, "1");
+}
 
 TEST(Document, size_depth_and_number_of_values_have_caps) {
-    EXPECT_EQ(said("a: 1\n", {.bytes = 4}),
-              "t.yaml: error: the file is larger than 4; a manifest is written by people; keep data elsewhere\n");
+    EXPECT_EQ(
+        said("a: 1\n", {.bytes = 4}),
+        "t.yaml: error: the file is larger than 4; a manifest is written by people; keep data elsewhere\n");
     EXPECT_EQ(said("a: {b: {c: 1}}\n", {.depth = 3}), "");
     EXPECT_EQ(said("a: {b: {c: 1}}\n", {.depth = 2}),
               "t.yaml:1:8: error: the manifest nests deeper than 2 levels; flatten it\n");
     EXPECT_EQ(said("x: &x [[1]]\na: [[*x]]\n", {.depth = 5}), "");
-    EXPECT_TRUE(said("x: &x [[1]]\na: [[*x]]\n", {.depth = 4}).contains("2:6: error: the manifest nests deeper"));
+    EXPECT_TRUE(
+        said("x: &x [[1]]\na: [[*x]]\n", {.depth = 4}).contains("2:6: error: the manifest nests deeper"));
     EXPECT_EQ(said("[a, b, c]", {.nodes = 4}), "");
-    EXPECT_TRUE(said("[a, b, c]", {.nodes = 3}).contains("1:8: error: the manifest holds more than 3 values"));
+    EXPECT_TRUE(
+        said("[a, b, c]", {.nodes = 3}).contains("1:8: error: the manifest holds more than 3 values"));
 }
 
 TEST(Document, a_billion_laughs_are_refused_quickly) {
@@ -179,14 +189,16 @@ TEST(Document, deep_brackets_and_dashes_end_in_a_message_not_in_a_crash) {
 
 TEST(Print, values_that_look_like_something_else_are_quoted) {
     Node map = Node::map();
-    for (const char* text : {"true", "no", "5", "1.5", "0x1f", "12:30", "", "~", "a: b", "a #b", "- x", "*x", "é", "x\ny"}) {
+    for (const char* text :
+         {"true", "no", "5", "1.5", "0x1f", "12:30", "", "~", "a: b", "a #b", "- x", "*x", "é", "x\ny"}) {
         map.entries.push_back({.key = text, .value = Node::scalar(text, !reads_as_text(text))});
     }
     map.entries.push_back({.key = "plain", .value = Node::scalar("python3 a/b.py --x=1 http://h:1/*")});
     map.entries.push_back({.key = "number", .value = Node::scalar("-5")});
     const std::string yaml = to_yaml(map);
     EXPECT_TRUE(same_values(read(yaml), map)) << yaml;
-    EXPECT_TRUE(yaml.starts_with("\"true\": \"true\"\n\"no\": \"no\"\n\"5\": \"5\"\n\"1.5\": \"1.5\"\n")) << yaml;
+    EXPECT_TRUE(yaml.starts_with("\"true\": \"true\"\n\"no\": \"no\"\n\"5\": \"5\"\n\"1.5\": \"1.5\"\n"))
+        << yaml;
     EXPECT_TRUE(yaml.ends_with("plain: python3 a/b.py --x=1 http://h:1/*\nnumber: -5\n")) << yaml;
 }
 
@@ -199,7 +211,8 @@ TEST(Print, lists_of_maps_and_notes_read_back) {
     Node root = Node::map();
     root.entries.push_back({.key = "list", .value = list});
     EXPECT_EQ(to_yaml(root),
-              "list:\n  - # unset: not set\n    a: 1                                # default\n  - x\n  - []\n  - {}\n  - null\n");
+              "list:\n  - # unset: not set\n    a: 1                                # default\n  - x\n  - "
+              "[]\n  - {}\n  - null\n");
     item.entries.erase(item.entries.begin());
     root.entries[0].value.items[0] = item;
     EXPECT_TRUE(same_values(read(to_yaml(root)), root));

@@ -1,8 +1,8 @@
 #include "manifest/json_schema.h"
 
-#include <charconv>
-
 #include "manifest/document.h"
+
+#include <charconv>
 
 namespace tl::manifest {
 
@@ -47,7 +47,7 @@ void SchemaWriter::refer(Json& schema, const ObjectKind& object) {
         std::string name = wanted;
         for (size_t again = 2; !taken_.insert(name).second; ++again) name = wanted + std::to_string(again);
         known->second = name;
-        definitions_[name] = Json::object();   // keeps the order of first mention
+        definitions_[name] = Json::object();  // keeps the order of first mention
         Json body = object.body(*this);
         definitions_[name] = std::move(body);
     }
@@ -56,9 +56,12 @@ void SchemaWriter::refer(Json& schema, const ObjectKind& object) {
 
 Json to_json(const Node& node) {
     switch (node.kind) {
-        case Node::Kind::null: return nullptr;
-        case Node::Kind::scalar: return scalar_to_json(node);
-        case Node::Kind::list: break;
+        case Node::Kind::null:
+            return nullptr;
+        case Node::Kind::scalar:
+            return scalar_to_json(node);
+        case Node::Kind::list:
+            break;
         case Node::Kind::map: {
             Json map = Json::object();
             for (const Entry& entry : node.entries) {

@@ -1,13 +1,13 @@
 // What the kinds share while they describe themselves as JSON Schema (draft 2020-12). Private to this room.
 #pragma once
 
+#include "manifest/kind.h"
+#include "manifest/object_kind.h"
+
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
-
-#include "manifest/kind.h"
-#include "manifest/object_kind.h"
 
 namespace tl::manifest {
 
@@ -23,7 +23,8 @@ class SchemaWriter {
     Json definitions_ = Json::object();
 };
 
-// A written value as JSON: a plain scalar is a number or a boolean if it reads as one, everything else is text.
+// A written value as JSON: a plain scalar is a number or a boolean if it reads as one, everything else is
+// text.
 [[nodiscard]] Json to_json(const Node& node);
 [[nodiscard]] Json example_json(const Field& field);
 

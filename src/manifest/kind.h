@@ -1,28 +1,29 @@
-// What the schema knows about one kind of value, without its C++ type: how to read it from a node into memory, how
-// to write it back, how to describe it. The typed builders of schema.h make these and are the only ones to; a kind
-// is immutable and shared from then on. `void*` is safe there because a builder binds a kind to a member's type.
+// What the schema knows about one kind of value, without its C++ type: how to read it from a node into
+// memory, how to write it back, how to describe it. The typed builders of schema.h make these and are the
+// only ones to; a kind is immutable and shared from then on. `void*` is safe there because a builder binds a
+// kind to a member's type.
 #pragma once
-
-#include <nlohmann/json_fwd.hpp>
-
-#include <memory>
-#include <string>
-#include <string_view>
-#include <vector>
 
 #include "manifest/diagnostics.h"
 #include "manifest/node.h"
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace tl::manifest {
 
 using Json = nlohmann::ordered_json;
 class ObjectKind;
 
-// What travels along while a tree is read: where mistakes go, and what the value at hand is called in messages.
+// What travels along while a tree is read: where mistakes go, and what the value at hand is called in
+// messages.
 struct Reader {
     Diagnostics& diagnostics;
-    std::string label;                                // "timeout", "an item of methods"
-    std::vector<const ObjectKind*> around = {};       // the objects that enclose the value, outermost first
+    std::string label;                           // "timeout", "an item of methods"
+    std::vector<const ObjectKind*> around = {};  // the objects that enclose the value, outermost first
 
     void error(const Node& node, std::string message, std::string hint = {}) {
         diagnostics.error(node.at, std::move(message), std::move(hint));
@@ -31,12 +32,13 @@ struct Reader {
     void mismatch(const Node& node, std::string_view wanted, std::string hint = {});
 };
 
-class SchemaWriter;   // json_schema.h
+class SchemaWriter;  // json_schema.h
 
 class Kind {
   public:
     virtual ~Kind() = default;
-    // True if *out was set; otherwise says why not, and leaves *out with what it had or with what was fit for use.
+    // True if *out was set; otherwise says why not, and leaves *out with what it had or with what was fit for
+    // use.
     virtual bool read(const Node& node, void* out, Reader& reader) const = 0;
     // `defaults` is a value of the same type that counts as "not set by anybody", or nullptr: the kind's own.
     [[nodiscard]] virtual Node write(const void* value, const void* defaults) const = 0;
@@ -80,7 +82,7 @@ struct MapOps {
 struct OptionalOps {
     void* (*emplace)(void* optional);
     void (*reset)(void* optional);
-    const void* (*get)(const void* optional);   // nullptr: not set
+    const void* (*get)(const void* optional);  // nullptr: not set
 };
 struct LocatedOps {
     void* (*value)(void* located);

@@ -1,11 +1,12 @@
-// Makes the kinds, one function each. The typed builders in schema.h are the way to them; nothing else calls these.
+// Makes the kinds, one function each. The typed builders in schema.h are the way to them; nothing else calls
+// these.
 #pragma once
-
-#include <functional>
-#include <optional>
 
 #include "base/clock.h"
 #include "manifest/kind.h"
+
+#include <functional>
+#include <optional>
 
 namespace tl::manifest {
 
@@ -15,10 +16,11 @@ using Check = std::function<std::optional<std::string>(std::string_view)>;
 struct TextRules {
     std::string wanted = "text";
     Check check;
-    std::string pattern;        // the same rule as a regular expression, for editors; not checked here
-    size_t most = 4096;         // bytes
+    std::string pattern;  // the same rule as a regular expression, for editors; not checked here
+    size_t most = 4096;   // bytes
     bool allow_empty = false;
-    bool any_scalar = false;    // tell editors that unquoted numbers and booleans are fine (they always are here)
+    bool any_scalar =
+        false;  // tell editors that unquoted numbers and booleans are fine (they always are here)
 };
 
 struct Word {
@@ -30,7 +32,7 @@ struct ListRules {
     size_t least = 0;
     size_t most = 10'000;
     bool unique = false;
-    bool or_single = false;   // one item may stand alone, without being a list
+    bool or_single = false;  // one item may stand alone, without being a list
 };
 
 struct MapRules {
@@ -57,12 +59,13 @@ class CustomKind : public Kind {
 };
 
 [[nodiscard]] KindPtr make_text(TextRules rules);
-[[nodiscard]] KindPtr make_word(std::vector<std::string> words);              // into std::string
+[[nodiscard]] KindPtr make_word(std::vector<std::string> words);  // into std::string
 [[nodiscard]] KindPtr make_enum(std::vector<Word> words, IntegerOps ops);
 [[nodiscard]] KindPtr make_boolean();
-[[nodiscard]] KindPtr make_integer(IntegerOps ops);                           // within ops.least .. ops.most
+[[nodiscard]] KindPtr make_integer(IntegerOps ops);  // within ops.least .. ops.most
 [[nodiscard]] KindPtr make_number(NumberOps ops, double least, double most);
-[[nodiscard]] KindPtr make_percent(NumberOps ops, double least, double most); // bounds and value as fractions
+[[nodiscard]] KindPtr make_percent(NumberOps ops, double least,
+                                   double most);  // bounds and value as fractions
 [[nodiscard]] KindPtr make_duration(base::Duration least, base::Duration most);
 [[nodiscard]] KindPtr make_size(IntegerOps ops);
 [[nodiscard]] KindPtr make_list(ListOps ops, KindPtr item, ListRules rules);

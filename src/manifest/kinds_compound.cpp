@@ -1,12 +1,13 @@
 // Kinds made of other kinds: lists, maps, optionals, located values, shorthands for objects.
-#include <fmt/format.h>
-
-#include <algorithm>
-
 #include "base/text.h"
 #include "manifest/json_schema.h"
 #include "manifest/kinds.h"
 #include "manifest/object_kind.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <map>
+#include <set>
 
 namespace tl::manifest {
 
@@ -15,7 +16,8 @@ namespace {
 // Changes the label for what is read inside, and puts it back.
 class Inside {
   public:
-    Inside(Reader& reader, std::string label) : reader_(reader), before_(std::exchange(reader.label, std::move(label))) {}
+    Inside(Reader& reader, std::string label)
+        : reader_(reader), before_(std::exchange(reader.label, std::move(label))) {}
     ~Inside() { reader_.label = std::move(before_); }
     Inside(const Inside&) = delete;
     Inside& operator=(const Inside&) = delete;
@@ -28,7 +30,8 @@ class Inside {
 
 bool check_count(const Node& node, size_t count, size_t least, size_t most, Reader& reader) {
     if (count >= least && count <= most) return true;
-    const std::string wanted = count < least ? fmt::format("at least {}", least) : fmt::format("at most {}", most);
+    const std::string wanted =
+        count < least ? fmt::format("at least {}", least) : fmt::format("at most {}", most);
     reader.error(node, fmt::format("{} must have {} {}, not {}", reader.label, wanted,
                                    node.is_map() ? "entries" : "items", count));
     return false;
@@ -41,7 +44,8 @@ class ListKind final : public Kind {
     bool read(const Node& node, void* out, Reader& reader) const override {
         if (!node.is_list()) {
             if (!rules_.or_single || node.is_null()) {
-                reader.mismatch(node, wanted(), node.is_null() ? "write [] for an empty list" : hint_for(node));
+                reader.mismatch(node, wanted(),
+                                node.is_null() ? "write [] for an empty list" : hint_for(node));
                 return false;
             }
             ops_.clear(out);
@@ -50,17 +54,19 @@ class ListKind final : public Kind {
             return false;
         }
         check_count(node, node.items.size(), rules_.least, rules_.most, reader);
-        if (rules_.unique) check_unique(node, reader);
+        const std::set<const Node*> again = rules_.unique ? repeated(node, reader) : std::set<const Node*>{};
         ops_.clear(out);
         const Inside inside(reader, "an item of " + reader.label);
         for (size_t i = 0; i < std::min(node.items.size(), rules_.most); ++i) {
+            if (again.contains(&node.items[i])) continue;
             if (!item_->read(node.items[i], ops_.append(out), reader)) ops_.drop_last(out);
         }
         return true;
     }
     Node write(const void* value, const void* /*defaults*/) const override {
         Node node = Node::list();
-        for (size_t i = 0; i < ops_.size(value); ++i) node.items.push_back(item_->write(ops_.at(value, i), nullptr));
+        for (size_t i = 0; i < ops_.size(value); ++i)
+            node.items.push_back(item_->write(ops_.at(value, i), nullptr));
         return node;
     }
     void describe(Json& schema, SchemaWriter& writer) const override {
@@ -87,16 +93,21 @@ class ListKind final : public Kind {
     static std::string hint_for(const Node& node) {
         return node.is_scalar() ? fmt::format("put it into brackets: [{}]", shown(node.text)) : "";
     }
-    static void check_unique(const Node& node, Reader& reader) {
+    // Reports the items that stand in the list already, and returns them.
+    static std::set<const Node*> repeated(const Node& node, Reader& reader) {
+        std::set<const Node*> again;
         std::map<std::string_view, Position> seen;
         for (const Node& item : node.items) {
             if (!item.is_scalar()) continue;
             const auto [first, is_new] = seen.emplace(item.text, item.at);
             if (is_new) continue;
-            reader.error(item, fmt::format("{} has {} already on line {}, column {}", reader.label, found(item),
-                                           first->second.line, first->second.column),
+            reader.error(item,
+                         fmt::format("{} has {} already on line {}, column {}", reader.label, found(item),
+                                     first->second.line, first->second.column),
                          "keep one of them");
+            again.insert(&item);
         }
+        return again;
     }
 
     ListOps ops_;
@@ -106,7 +117,8 @@ class ListKind final : public Kind {
 
 class MapKind final : public Kind {
   public:
-    MapKind(MapOps ops, KindPtr value, MapRules rules) : ops_(ops), value_(std::move(value)), rules_(std::move(rules)) {}
+    MapKind(MapOps ops, KindPtr value, MapRules rules)
+        : ops_(ops), value_(std::move(value)), rules_(std::move(rules)) {}
 
     bool read(const Node& node, void* out, Reader& reader) const override {
         if (!node.is_map()) {
@@ -115,13 +127,15 @@ class MapKind final : public Kind {
         }
         check_count(node, node.entries.size(), rules_.least, rules_.most, reader);
         ops_.clear(out);
-        for (size_t i = 0; i < std::min(node.entries.size(), rules_.most); ++i) read_entry(node.entries[i], out, reader);
+        for (size_t i = 0; i < std::min(node.entries.size(), rules_.most); ++i)
+            read_entry(node.entries[i], out, reader);
         return true;
     }
     Node write(const void* value, const void* /*defaults*/) const override {
         Node node = Node::map();
         for (size_t i = 0; i < ops_.size(value); ++i) {
-            node.entries.push_back({.key = ops_.name(value, i), .value = value_->write(ops_.at(value, i), nullptr)});
+            node.entries.push_back(
+                {.key = ops_.name(value, i), .value = value_->write(ops_.at(value, i), nullptr)});
         }
         return node;
     }
@@ -220,7 +234,9 @@ class ShorthandKind final : public Kind {
         full.entries.push_back({.key = key_, .at = node.at, .value = node});
         return object_->read(full, out, reader);
     }
-    Node write(const void* value, const void* defaults) const override { return object_->write(value, defaults); }
+    Node write(const void* value, const void* defaults) const override {
+        return object_->write(value, defaults);
+    }
     void describe(Json& schema, SchemaWriter& writer) const override {
         Json brief = Json::object();
         Json full = Json::object();
@@ -228,7 +244,9 @@ class ShorthandKind final : public Kind {
         writer.refer(full, *object_);
         schema["anyOf"] = Json::array({std::move(brief), std::move(full)});
     }
-    std::string wanted() const override { return fmt::format("{}, or its {} alone", object_->wanted(), key_); }
+    std::string wanted() const override {
+        return fmt::format("{}, or its {} alone", object_->wanted(), key_);
+    }
     const ObjectKind* object() const override { return object_.get(); }
 
   private:
@@ -244,8 +262,12 @@ KindPtr make_list(ListOps ops, KindPtr item, ListRules rules) {
 KindPtr make_map(MapOps ops, KindPtr value, MapRules rules) {
     return std::make_shared<MapKind>(ops, std::move(value), std::move(rules));
 }
-KindPtr make_optional(OptionalOps ops, KindPtr inner) { return std::make_shared<OptionalKind>(ops, std::move(inner)); }
-KindPtr make_located(LocatedOps ops, KindPtr inner) { return std::make_shared<LocatedKind>(ops, std::move(inner)); }
+KindPtr make_optional(OptionalOps ops, KindPtr inner) {
+    return std::make_shared<OptionalKind>(ops, std::move(inner));
+}
+KindPtr make_located(LocatedOps ops, KindPtr inner) {
+    return std::make_shared<LocatedKind>(ops, std::move(inner));
+}
 KindPtr make_shorthand(std::shared_ptr<const ObjectKind> object, std::string key) {
     return std::make_shared<ShorthandKind>(std::move(object), std::move(key));
 }

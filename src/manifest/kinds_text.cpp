@@ -1,12 +1,11 @@
 // Kinds whose values are words: text, one of a set of words, text with a meaning of its own.
-#include <fmt/format.h>
-
-#include <algorithm>
-
 #include "base/text.h"
 #include "manifest/json_schema.h"
 #include "manifest/kinds.h"
 #include "manifest/print.h"
+
+#include <algorithm>
+#include <fmt/format.h>
 
 namespace tl::manifest {
 
@@ -20,8 +19,8 @@ bool check_text(const TextRules& rules, std::string_view text, Position at, Read
         return false;
     }
     if (text.size() > rules.most) {
-        reader.diagnostics.error(at, fmt::format("{} must be at most {} bytes long, not {}", reader.label, rules.most,
-                                                 text.size()));
+        reader.diagnostics.error(at, fmt::format("{} must be at most {} bytes long, not {}", reader.label,
+                                                 rules.most, text.size()));
         return false;
     }
     if (!rules.check) return true;
@@ -114,7 +113,8 @@ class WordKind final : public Kind {
   private:
     const Word* find(const void* value) const {
         const auto same = [&](const Word& word) {
-            return ops_ ? word.value == ops_->load(value) : word.text == *static_cast<const std::string*>(value);
+            return ops_ ? word.value == ops_->load(value)
+                        : word.text == *static_cast<const std::string*>(value);
         };
         const auto word = std::ranges::find_if(words_, same);
         return word == words_.end() ? nullptr : &*word;
@@ -144,7 +144,9 @@ bool CustomKind::read(const Node& node, void* out, Reader& reader) const {
 
 Node CustomKind::write(const void* value, const void* /*defaults*/) const { return text_node(format(value)); }
 
-void CustomKind::describe(Json& schema, SchemaWriter& /*writer*/) const { schema["type"] = {"string", "number"}; }
+void CustomKind::describe(Json& schema, SchemaWriter& /*writer*/) const {
+    schema["type"] = {"string", "number"};
+}
 
 KindPtr make_text(TextRules rules) { return std::make_shared<TextKind>(std::move(rules)); }
 

@@ -1,8 +1,8 @@
 #include "manifest/node.h"
 
-#include <algorithm>
-
 #include "base/text.h"
+
+#include <algorithm>
 
 namespace tl::manifest {
 
@@ -35,16 +35,20 @@ std::string shown(std::string_view text) {
     constexpr size_t kMost = 60;
     if (text.size() <= kMost) return base::printable(text);
     size_t end = kMost;
-    while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) --end;   // not inside a character
+    while (end > 0 && (static_cast<uint8_t>(text[end]) & 0xc0) == 0x80) --end;  // not inside a character
     return base::printable(text.substr(0, end)) + "...";
 }
 
 std::string found(const Node& node) {
     switch (node.kind) {
-        case Node::Kind::null: return "nothing";
-        case Node::Kind::list: return "a list";
-        case Node::Kind::map: return "a map";
-        case Node::Kind::scalar: break;
+        case Node::Kind::null:
+            return "nothing";
+        case Node::Kind::list:
+            return "a list";
+        case Node::Kind::map:
+            return "a map";
+        case Node::Kind::scalar:
+            break;
     }
     return '"' + shown(node.text) + '"';
 }
@@ -54,7 +58,8 @@ bool same_values(const Node& a, const Node& b) {
     const auto same_entry = [](const Entry& x, const Entry& y) {
         return x.key == y.key && same_values(x.value, y.value);
     };
-    return std::ranges::equal(a.items, b.items, same_values) && std::ranges::equal(a.entries, b.entries, same_entry);
+    return std::ranges::equal(a.items, b.items, same_values) &&
+           std::ranges::equal(a.entries, b.entries, same_entry);
 }
 
 }  // namespace tl::manifest

@@ -1,7 +1,8 @@
-// The tree that a manifest's text becomes: nulls, scalars, lists and maps, each value and each key with the place
-// where it was written. Scalars keep their text (what it means is the schema's decision) and whether it was quoted.
-// Plain values: copied and moved freely, owned by whoever holds the Document, safe to read from every core.
-// The same tree is what a schema writes when it prints values; then `note` becomes the comment behind the line.
+// The tree that a manifest's text becomes: nulls, scalars, lists and maps, each value and each key with the
+// place where it was written. Scalars keep their text (what it means is the schema's decision) and whether it
+// was quoted. Plain values: copied and moved freely, owned by whoever holds the Document, safe to read from
+// every core. The same tree is what a schema writes when it prints values; then `note` becomes the comment
+// behind the line.
 #pragma once
 
 #include <cstdint>
@@ -26,11 +27,11 @@ struct Node {
     enum class Kind : uint8_t { null, scalar, list, map };
 
     Kind kind = Kind::null;
-    bool quoted = false;          // scalar: written in quotes or as a block (| or >)
-    Position at;                  // of an empty value: of its key
-    std::string text;             // scalar
-    std::vector<Node> items;      // list
-    std::vector<Entry> entries;   // map, in written order, keys unique
+    bool quoted = false;         // scalar: written in quotes or as a block (| or >)
+    Position at;                 // of an empty value: of its key
+    std::string text;            // scalar
+    std::vector<Node> items;     // list
+    std::vector<Entry> entries;  // map, in written order, keys unique
 
     [[nodiscard]] bool is_null() const { return kind == Kind::null; }
     [[nodiscard]] bool is_scalar() const { return kind == Kind::scalar; }
@@ -46,9 +47,9 @@ struct Node {
 
 struct Entry {
     std::string key;
-    Position at;        // of the key
+    Position at;  // of the key
     Node value;
-    std::string note;   // only for printing: a comment; with a null value the whole entry is printed as one
+    std::string note;  // only for printing: a comment; with a null value the whole entry is printed as one
 };
 
 // Text from a manifest as a message may show it: no control characters, not too long.

@@ -1,13 +1,12 @@
 #include "manifest/object_kind.h"
 
-#include <fmt/format.h>
+#include "base/text.h"
+#include "manifest/json_schema.h"
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-
-#include "base/text.h"
-#include "manifest/json_schema.h"
+#include <fmt/format.h>
 
 namespace tl::manifest {
 
@@ -15,6 +14,12 @@ namespace {
 
 const void* at(const void* base, size_t offset) { return static_cast<const char*>(base) + offset; }
 void* at(void* base, size_t offset) { return static_cast<char*>(base) + offset; }
+
+// A declaration that contradicts itself is a defect of ours: better no process than a wrong one.
+[[noreturn]] void wrong_declaration(const std::string& what) {
+    fmt::print(stderr, "manifest schema: {}\n", what);
+    std::abort();
+}
 
 std::vector<std::string> keys_of(const std::vector<Field>& fields) {
     std::vector<std::string> keys;
@@ -24,11 +29,14 @@ std::vector<std::string> keys_of(const std::vector<Field>& fields) {
 
 }  // namespace
 
+Field& ObjectKind::last() {
+    if (fields_.empty()) wrong_declaration(title_ + " describes a field before it has one");
+    return fields_.back();
+}
+
 void ObjectKind::add(Field field) {
-    if (find(field.key) != nullptr) {
-        fmt::print(stderr, "manifest schema: {} declares the key \"{}\" twice\n", title_, field.key);
-        std::abort();
-    }
+    if (find(field.key) != nullptr)
+        wrong_declaration(fmt::format("{} declares the key \"{}\" twice", title_, field.key));
     fields_.push_back(std::move(field));
 }
 
@@ -147,10 +155,7 @@ void ObjectKind::describe(Json& schema, SchemaWriter& writer) const { writer.ref
 
 void ObjectKind::describe_field(const std::string& key, Json& schema, SchemaWriter& writer) const {
     const Field* field = find(key);
-    if (field == nullptr) {
-        fmt::print(stderr, "manifest schema: {} has no key \"{}\" to stand for it\n", title_, key);
-        std::abort();
-    }
+    if (field == nullptr) wrong_declaration(fmt::format("{} has no key \"{}\" to stand for it", title_, key));
     field->kind->describe(schema, writer);
 }
 

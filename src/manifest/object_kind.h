@@ -1,22 +1,23 @@
-// The kind of a map with known keys: the fields of one config struct. Object<T> in schema.h fills it in; it does
-// not change after that. Fields are found by their offset in the struct; keys of an included struct stand among them.
+// The kind of a map with known keys: the fields of one config struct. Object<T> in schema.h fills it in; it
+// does not change after that. Fields are found by their offset in the struct; keys of an included struct
+// stand among them.
 #pragma once
+
+#include "manifest/kinds.h"
 
 #include <functional>
 #include <optional>
-
-#include "manifest/kinds.h"
 
 namespace tl::manifest {
 
 struct Field {
     std::string key;
-    size_t offset = 0;   // in the struct
+    size_t offset = 0;  // in the struct
     KindPtr kind;
     bool required = false;
     std::string doc;
-    std::string example;         // as written in a manifest
-    std::string default_words;   // in place of a default that no value can say: "one a core"
+    std::string example;        // as written in a manifest
+    std::string default_words;  // in place of a default that no value can say: "one a core"
 };
 
 class ObjectKind final : public Kind {
@@ -30,11 +31,14 @@ class ObjectKind final : public Kind {
     // While building. Aborts on a key that exists already: the declaration is wrong.
     void add(Field field);
     void include(size_t offset, const ObjectKind& other);
-    void validate(size_t offset, Validator validator) { validators_.push_back({offset, std::move(validator)}); }
+    void validate(size_t offset, Validator validator) {
+        validators_.push_back({offset, std::move(validator)});
+    }
     void keep_position(size_t offset) { positions_.push_back(offset); }
-    void set_doc(std::string doc) { doc_ = std::move(doc); }
-    [[nodiscard]] Field& last() { return fields_.back(); }
-    [[nodiscard]] bool has_fields() const { return !fields_.empty(); }
+    // Of the last field, or of the object itself while it has none.
+    void document(std::string sentence) { (fields_.empty() ? doc_ : last().doc) = std::move(sentence); }
+    // The field added last; aborts if there is none.
+    [[nodiscard]] Field& last();
 
     bool read(const Node& node, void* out, Reader& reader) const override;
     [[nodiscard]] Node write(const void* value, const void* defaults) const override;
@@ -42,7 +46,7 @@ class ObjectKind final : public Kind {
     [[nodiscard]] std::string wanted() const override { return title_ + ", written as a map"; }
     [[nodiscard]] const ObjectKind* object() const override { return this; }
 
-    [[nodiscard]] const std::string& title() const { return title_; }   // "a route"
+    [[nodiscard]] const std::string& title() const { return title_; }  // "a route"
     [[nodiscard]] const std::string& doc() const { return doc_; }
     [[nodiscard]] const std::vector<Field>& fields() const { return fields_; }
     [[nodiscard]] const Field* find(std::string_view key) const;
@@ -67,7 +71,7 @@ class ObjectKind final : public Kind {
     std::shared_ptr<const void> prototype_;
     std::vector<Field> fields_;
     std::vector<PlacedValidator> validators_;
-    std::vector<size_t> positions_;   // offsets of Position members that get the map's place
+    std::vector<size_t> positions_;  // offsets of Position members that get the map's place
 };
 
 }  // namespace tl::manifest

@@ -1,11 +1,10 @@
 #include "manifest/print.h"
 
-#include <fmt/format.h>
+#include "base/text.h"
 
 #include <algorithm>
 #include <array>
-
-#include "base/text.h"
+#include <fmt/format.h>
 
 namespace tl::manifest {
 
@@ -29,12 +28,23 @@ std::string double_quoted(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
         switch (c) {
-            case '"': out += "\\\""; break;
-            case '\\': out += "\\\\"; break;
-            case '\n': out += "\\n"; break;
-            case '\r': out += "\\r"; break;
-            case '\t': out += "\\t"; break;
-            default: out += c;
+            case '"':
+                out += "\\\"";
+                break;
+            case '\\':
+                out += "\\\\";
+                break;
+            case '\n':
+                out += "\\n";
+                break;
+            case '\r':
+                out += "\\r";
+                break;
+            case '\t':
+                out += "\\t";
+                break;
+            default:
+                out += c;
         }
     }
     return out + '"';
@@ -72,7 +82,8 @@ class Printer {
         for (const Entry& entry : node.entries) {
             if (!first_is_placed) out_.append(indent, ' ');
             if (entry.value.is_null() && !entry.note.empty()) {
-                // Nothing of a list item may hide behind its dash as a comment: the dash alone would be a null.
+                // Nothing of a list item may hide behind its dash as a comment: the dash alone would be a
+                // null.
                 out_ += fmt::format("# {}: {}\n", entry.key, entry.note);
                 if (first_is_placed) out_.append(indent, ' ');
                 continue;
@@ -99,7 +110,9 @@ class Printer {
             line(lead, note, indent);
             return map(node, indent + 2, false);
         }
-        const std::string brief = node.is_list() ? on_one_line(node) : node.is_map() ? "{}" : scalar_text(node);
+        const std::string brief = node.is_list()  ? on_one_line(node)
+                                  : node.is_map() ? "{}"
+                                                  : scalar_text(node);
         if (!brief.empty()) return line(lead + ' ' + brief, note, indent);
         line(lead, note, indent);
         list(node, indent + 2);
@@ -109,7 +122,8 @@ class Printer {
 
   private:
     static bool has_values(const Node& map) {
-        return std::ranges::any_of(map.entries, [](const Entry& e) { return !e.value.is_null() || e.note.empty(); });
+        return std::ranges::any_of(map.entries,
+                                   [](const Entry& e) { return !e.value.is_null() || e.note.empty(); });
     }
     void line(const std::string& text, const std::string& note, size_t indent) {
         out_ += text;
@@ -127,9 +141,11 @@ class Printer {
 }  // namespace
 
 bool reads_as_text(std::string_view text) {
-    constexpr std::array<std::string_view, 9> kWords{"true", "false", "yes", "no", "on", "off", "y", "n", "<<"};
+    constexpr std::array<std::string_view, 9> kWords{"true", "false", "yes", "no", "on",
+                                                     "off",  "y",     "n",   "<<"};
     if (reads_as_null(text)) return false;
-    if (std::ranges::any_of(kWords, [&](std::string_view word) { return base::iequals(word, text); })) return false;
+    if (std::ranges::any_of(kWords, [&](std::string_view word) { return base::iequals(word, text); }))
+        return false;
     // Anything that begins like a number and holds only what numbers (or dates, or sexagesimals) are made of.
     const bool numeric_start = !text.empty() && (text.front() >= '0' && text.front() <= '9');
     const bool signed_start = !text.empty() && std::string_view{"+-."}.contains(text.front());
@@ -137,7 +153,9 @@ bool reads_as_text(std::string_view text) {
            text.find_first_not_of("0123456789+-.:_eExXoOabcdefABCDEFinfNaN") != std::string_view::npos;
 }
 
-bool reads_as_null(std::string_view text) { return text.empty() || text == "~" || base::iequals(text, "null"); }
+bool reads_as_null(std::string_view text) {
+    return text.empty() || text == "~" || base::iequals(text, "null");
+}
 
 std::string to_yaml(const Node& node) {
     Printer printer;

@@ -1,11 +1,12 @@
-// A tree as YAML text that parse_document reads back to the same values. Notes become comments behind their line;
-// an entry with a null value and a note is printed as a comment only. Short lists of scalars stay on one line.
+// A tree as YAML text that parse_document reads back to the same values. Notes become comments behind their
+// line; an entry with a null value and a note is printed as a comment only. Short lists of scalars stay on
+// one line.
 #pragma once
+
+#include "manifest/node.h"
 
 #include <string>
 #include <string_view>
-
-#include "manifest/node.h"
 
 namespace tl::manifest {
 

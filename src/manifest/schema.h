@@ -4,8 +4,9 @@
 //
 //     const Object<RouteConfig>& route_schema() {
 //         static const auto schema = Object<RouteConfig>("a route")
-//             .field("path", &RouteConfig::path, text().check(valid_path)).required().doc("...").example("/api/*")
-//             .field("timeout", &RouteConfig::timeout, duration().range(1ms, 1h)).doc("...");
+//             .field("path", &RouteConfig::path,
+//             text().check(valid_path)).required().doc("...").example("/api/*") .field("timeout",
+//             &RouteConfig::timeout, duration().range(1ms, 1h)).doc("...");
 //         return schema;
 //     }
 //
@@ -13,20 +14,21 @@
 // Immutable after that and safe on every core. See README.md in this folder.
 #pragma once
 
+#include "manifest/kinds.h"
+#include "manifest/object_kind.h"
+#include "manifest/spec.h"
+#include "manifest/value.h"
+
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
 #include <string>
 #include <utility>
 
-#include "manifest/kinds.h"
-#include "manifest/object_kind.h"
-#include "manifest/spec.h"
-#include "manifest/value.h"
-
 namespace tl::manifest {
 
-// ---- kinds of values ----------------------------------------------------------------------------------------------
+// ---- kinds of values
+// ----------------------------------------------------------------------------------------------
 
 // std::string. Not empty unless allowed.
 class Text {
@@ -160,7 +162,9 @@ class Percent {
 
 class DurationText {
   public:
-    DurationText& range(base::Duration least, base::Duration most) { return least_ = least, most_ = most, *this; }
+    DurationText& range(base::Duration least, base::Duration most) {
+        return least_ = least, most_ = most, *this;
+    }
     template <class M>
     [[nodiscard]] KindPtr bind() const {
         static_assert(std::is_same_v<M, base::Duration>, "duration() needs a member of type base::Duration");
@@ -192,7 +196,8 @@ template <class T>
     return {std::move(wanted), parse, format};
 }
 
-// ---- kinds made of kinds ------------------------------------------------------------------------------------------
+// ---- kinds made of kinds
+// ------------------------------------------------------------------------------------------
 
 // std::vector<...>
 template <class S>
@@ -201,8 +206,8 @@ class ListOf {
     explicit ListOf(S item) : item_(std::move(item)) {}
     ListOf& at_least(size_t items) { return rules_.least = items, *this; }
     ListOf& at_most(size_t items) { return rules_.most = items, *this; }
-    ListOf& unique() { return rules_.unique = true, *this; }         // scalars only
-    ListOf& or_single() { return rules_.or_single = true, *this; }   // `listen: 8080` for `listen: [8080]`
+    ListOf& unique() { return rules_.unique = true, *this; }        // scalars only
+    ListOf& or_single() { return rules_.or_single = true, *this; }  // `listen: 8080` for `listen: [8080]`
     template <class M>
     [[nodiscard]] KindPtr bind() const {
         static_assert(is_vector<M>, "list_of() needs a member of type std::vector");
@@ -260,20 +265,20 @@ class Object {
     explicit Object(std::string title) : Object(std::move(title), std::make_shared<const T>()) {}
 
     template <class M, class S>
-    Object& field(std::string key, M T::*member, const S& kind) {
+    Object& field(std::string key, M T::* member, const S& kind) {
         kind_->add({.key = std::move(key), .offset = offset_of(member), .kind = bind_to<M>(kind)});
         return *this;
     }
     // The keys of another struct, at the same level: composition without nesting.
     template <class M>
-    Object& include(M T::*member, const Object<M>& other) {
+    Object& include(M T::* member, const Object<M>& other) {
         kind_->include(offset_of(member), *other.kind());
         return *this;
     }
 
-    // Of the field before.
+    // Of the field before; `doc` ahead of all fields speaks of the object.
     Object& required() { return kind_->last().required = true, *this; }
-    Object& doc(std::string sentence) { return about(sentence), *this; }
+    Object& doc(std::string sentence) { return kind_->document(std::move(sentence)), *this; }
     Object& example(std::string as_written) { return kind_->last().example = std::move(as_written), *this; }
     // What happens without the key, where no value of the member can say it: "one a core".
     Object& default_is(std::string words) { return kind_->last().default_words = std::move(words), *this; }
@@ -286,7 +291,7 @@ class Object {
         return *this;
     }
     // The place of the whole object, for checks of your own.
-    Object& position(Position T::*member) { return kind_->keep_position(offset_of(member)), *this; }
+    Object& position(Position T::* member) { return kind_->keep_position(offset_of(member)), *this; }
 
     // `health: /healthz` for `health: { path: /healthz }`: a scalar or list stands for that one key.
     [[nodiscard]] Shorthand<T> or_scalar(std::string key) const { return {kind_, std::move(key)}; }
@@ -317,24 +322,16 @@ class Object {
         : prototype_(prototype.get()), kind_(std::make_shared<ObjectKind>(std::move(title), prototype)) {}
 
     template <class M>
-    size_t offset_of(M T::*member) const {
+    size_t offset_of(M T::* member) const {
         return static_cast<size_t>(reinterpret_cast<const char*>(&(prototype_->*member)) -
                                    reinterpret_cast<const char*>(prototype_));
     }
-    void about(std::string& sentence) {
-        if (kind_->has_fields()) {
-            kind_->last().doc = std::move(sentence);
-        } else {
-            kind_->set_doc(std::move(sentence));
-        }
-    }
-
-    const T* prototype_;   // kept alive by kind_
+    const T* prototype_;  // kept alive by kind_
     std::shared_ptr<ObjectKind> kind_;
 };
 
-// JSON Schema (draft 2020-12) of a manifest whose root this is. The caller includes <nlohmann/json.hpp>; nobody
-// else has to compile it.
+// JSON Schema (draft 2020-12) of a manifest whose root this is. The caller includes <nlohmann/json.hpp>;
+// nobody else has to compile it.
 template <class T>
 [[nodiscard]] auto json_schema(const Object<T>& root) {
     return root_schema(*root.kind());

@@ -1,10 +1,9 @@
 #include "manifest/source_text.h"
 
-#include <fmt/format.h>
+#include "base/units.h"
 
 #include <algorithm>
-
-#include "base/units.h"
+#include <fmt/format.h>
 
 namespace tl::manifest {
 
@@ -14,7 +13,7 @@ constexpr bool continues_character(char c) { return (static_cast<uint8_t>(c) & 0
 
 struct Character {
     uint32_t code = 0;
-    size_t bytes = 0;   // 0: not UTF-8
+    size_t bytes = 0;  // 0: not UTF-8
 };
 
 // One character off the front (RFC 3629: shortest form, no surrogates, at most U+10FFFF).
@@ -56,13 +55,15 @@ std::optional<Diagnostic> refuse_text(std::string_view text, size_t most_bytes) 
     for (size_t i = 0; i < text.size();) {
         const Character next = decode(text.substr(i));
         if (next.bytes == 0) {
-            return Diagnostic{.at = at,
-                              .message = fmt::format("the byte 0x{:02X} is not UTF-8", static_cast<uint8_t>(text[i])),
-                              .hint = "save the file as UTF-8"};
+            return Diagnostic{
+                .at = at,
+                .message = fmt::format("the byte 0x{:02X} is not UTF-8", static_cast<uint8_t>(text[i])),
+                .hint = "save the file as UTF-8"};
         }
         const bool line_end = next.code == '\r' && text.substr(i + 1).starts_with('\n');
         if (forbidden(next.code) && !line_end) {
-            return Diagnostic{.at = at, .message = complaint(next.code) + " is not allowed", .hint = "remove it"};
+            return Diagnostic{
+                .at = at, .message = complaint(next.code) + " is not allowed", .hint = "remove it"};
         }
         at = next.code == '\n' ? Position{at.line + 1, 1} : Position{at.line, at.column + 1};
         i += next.bytes;

@@ -1,6 +1,10 @@
-// How schema.h's builders bind a kind to the C++ type of a member: which functions reach into a std::vector, an
-// optional, an OrderedMap, an integer, without kinds being templates themselves. Included by schema.h only.
+// How schema.h's builders bind a kind to the C++ type of a member: which functions reach into a std::vector,
+// an optional, an OrderedMap, an integer, without kinds being templates themselves. Included by schema.h
+// only.
 #pragma once
+
+#include "manifest/kinds.h"
+#include "manifest/value.h"
 
 #include <cstdint>
 #include <expected>
@@ -11,9 +15,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include "manifest/kinds.h"
-#include "manifest/value.h"
 
 namespace tl::manifest {
 
@@ -63,12 +64,14 @@ NumberOps number_ops() {
 
 template <class M>
 ListOps list_ops() {
-    static_assert(!std::is_same_v<typename M::value_type, bool>, "std::vector<bool> has no addressable items");
-    return {.append = [](void* list) -> void* { return &static_cast<M*>(list)->emplace_back(); },
-            .drop_last = [](void* list) { static_cast<M*>(list)->pop_back(); },
-            .clear = [](void* list) { static_cast<M*>(list)->clear(); },
-            .size = [](const void* list) { return static_cast<const M*>(list)->size(); },
-            .at = [](const void* list, size_t i) -> const void* { return &(*static_cast<const M*>(list))[i]; }};
+    static_assert(!std::is_same_v<typename M::value_type, bool>,
+                  "std::vector<bool> has no addressable items");
+    return {
+        .append = [](void* list) -> void* { return &static_cast<M*>(list)->emplace_back(); },
+        .drop_last = [](void* list) { static_cast<M*>(list)->pop_back(); },
+        .clear = [](void* list) { static_cast<M*>(list)->clear(); },
+        .size = [](const void* list) { return static_cast<const M*>(list)->size(); },
+        .at = [](const void* list, size_t i) -> const void* { return &(*static_cast<const M*>(list))[i]; }};
 }
 
 template <class M>

@@ -1,11 +1,10 @@
 #include "manifest/tree_builder.h"
 
-#include <fmt/format.h>
+#include "base/text.h"
 
 #include <algorithm>
+#include <fmt/format.h>
 #include <unordered_set>
-
-#include "base/text.h"
 
 namespace tl::manifest {
 
@@ -43,7 +42,8 @@ std::string_view without_comment(std::string_view line) {
 }  // namespace
 
 Position TreeBuilder::position(const YAML::Mark& mark) {
-    return columns_.position(static_cast<size_t>(std::max(mark.pos, 0)), static_cast<size_t>(std::max(mark.line, 0)),
+    return columns_.position(static_cast<size_t>(std::max(mark.pos, 0)),
+                             static_cast<size_t>(std::max(mark.line, 0)),
                              static_cast<size_t>(std::max(mark.column, 0)));
 }
 
@@ -60,7 +60,8 @@ void TreeBuilder::OnDocumentStart(const YAML::Mark& mark) {
     const std::string_view before = text_.substr(0, static_cast<size_t>(std::max(mark.pos, 0)) + 3);
     // The parser also begins a "new document" at whatever does not continue the first one.
     if (before.find("\n---") != std::string_view::npos || before.find("\n...") != std::string_view::npos) {
-        refuse(position(mark), "a second YAML document begins here", "a manifest is one document: remove the ---");
+        refuse(position(mark), "a second YAML document begins here",
+               "a manifest is one document: remove the ---");
     }
     refuse(position(mark), "this does not continue what stands above it",
            "check the indentation and the brackets of this line and the one before");
@@ -71,7 +72,8 @@ void TreeBuilder::OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) {
     Node node;
     node.at = written || key_expected() ? position(mark) : empty_position(mark);
     if (key_expected()) {
-        refuse(node.at, "a key is missing here", written ? "write the key in quotes" : "write one before the colon");
+        refuse(node.at, "a key is missing here",
+               written ? "write the key in quotes" : "write one before the colon");
     }
     count(1, node.at);
     place(std::move(node), anchor);
@@ -124,8 +126,8 @@ bool TreeBuilder::key_expected() const {
     return !open_.empty() && open_.back().node.is_map() && !open_.back().key_waits;
 }
 
-// An empty value has no place of its own, and the parser reports the next token's. Say where it would stand instead:
-// at its key, or at the dash that begins it.
+// An empty value has no place of its own, and the parser reports the next token's. Say where it would stand
+// instead: at its key, or at the dash that begins it.
 Position TreeBuilder::empty_position(const YAML::Mark& mark) {
     if (!open_.empty() && open_.back().node.is_map()) return open_.back().entry.at;
     size_t end = std::min(text_.size(), static_cast<size_t>(mark.pos));
@@ -149,7 +151,8 @@ void TreeBuilder::open(Node::Kind kind, const YAML::Mark& mark, const std::strin
                        bool flow) {
     const Position at = position(mark);
     refuse_tag(tag, at);
-    if (key_expected()) refuse(at, "a list or map cannot be a key", "keys are plain words; or is a bracket left open?");
+    if (key_expected())
+        refuse(at, "a list or map cannot be a key", "keys are plain words; or is a bracket left open?");
     if (open_.size() >= limits_.depth) {
         refuse(at, fmt::format("the manifest nests deeper than {} levels", limits_.depth), "flatten it");
     }
@@ -203,26 +206,27 @@ void TreeBuilder::take_key(Node node) {
 void TreeBuilder::count(size_t nodes, Position at) {
     nodes_ += nodes;
     if (nodes_ <= limits_.nodes) return;
-    refuse(at, fmt::format("the manifest holds more than {} values, each alias counted with all it stands for",
-                           limits_.nodes),
+    refuse(at,
+           fmt::format("the manifest holds more than {} values, each alias counted with all it stands for",
+                       limits_.nodes),
            "split it, or use fewer aliases");
 }
 
 void TreeBuilder::remember(YAML::anchor_t anchor, const Node& node) {
     const size_t nodes = nodes_in(node);
-    count(nodes, node.at);   // the copy kept for aliases costs memory too, and anchors nest
+    count(nodes, node.at);  // the copy kept for aliases costs memory too, and anchors nest
     anchors_[anchor] = Anchored{node, nodes, depth_of(node)};
 }
 
 // At the end of the file the parser takes an open quote for a closed one.
 void TreeBuilder::refuse_open_quote(const YAML::Mark& mark, Position at) const {
     std::string_view rest = text_.substr(std::min(text_.size(), static_cast<size_t>(mark.pos)));
-    if (rest.starts_with('&')) {   // an anchor stands in front
+    if (rest.starts_with('&')) {  // an anchor stands in front
         rest.remove_prefix(std::min(rest.size(), rest.find_first_of(" \t\r\n")));
         rest.remove_prefix(std::min(rest.size(), rest.find_first_not_of(" \t\r\n")));
     }
     const char quote = rest.empty() ? ' ' : rest.front();
-    if (quote != '"' && quote != '\'') return;   // a block scalar
+    if (quote != '"' && quote != '\'') return;  // a block scalar
     for (size_t i = 1; i < rest.size(); ++i) {
         const bool doubled = quote == '\'' && rest.substr(i).starts_with("''");
         if (rest[i] == quote && !doubled) return;
@@ -245,9 +249,9 @@ void TreeBuilder::drop_duplicates(Node& map) {
         const auto [seen, is_new] = first.emplace(entry.key, entry.at);
         if (is_new) continue;
         again[i] = true;
-        diagnostics_.error(entry.at, fmt::format("the key \"{}\" was given already on line {}, column {}",
-                                                 shown(entry.key), seen->second.line,
-                                                 seen->second.column),
+        diagnostics_.error(entry.at,
+                           fmt::format("the key \"{}\" was given already on line {}, column {}",
+                                       shown(entry.key), seen->second.line, seen->second.column),
                            "keep one of them");
     }
     if (first.size() == map.entries.size()) return;
@@ -264,7 +268,8 @@ void TreeBuilder::merge(Node& map, const std::vector<Node>& sources) {
     for (const Entry& entry : map.entries) present.insert(entry.key);
     const auto take = [&](const Node& source) {
         if (!source.is_map()) {
-            diagnostics_.error(source.at, fmt::format("<< takes a map or a list of maps, not {}", found(source)),
+            diagnostics_.error(source.at,
+                               fmt::format("<< takes a map or a list of maps, not {}", found(source)),
                                "put the name of an anchored map behind it: <<: *defaults");
             return;
         }

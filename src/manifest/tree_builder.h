@@ -1,15 +1,15 @@
-// Turns the YAML parser's events into a tree, and refuses what a manifest may not contain. Private to this room.
-// It counts depth and nodes before it lets the parser go on, so the parser's own recursion is bounded with it.
+// Turns the YAML parser's events into a tree, and refuses what a manifest may not contain. Private to this
+// room. It counts depth and nodes before it lets the parser go on, so the parser's own recursion is bounded
+// with it.
 #pragma once
-
-#include <yaml-cpp/anchor.h>
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/mark.h>
-
-#include <unordered_map>
 
 #include "manifest/document.h"
 #include "manifest/source_text.h"
+
+#include <unordered_map>
+#include <yaml-cpp/anchor.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/mark.h>
 
 namespace tl::manifest {
 
@@ -47,11 +47,11 @@ class TreeBuilder final : public YAML::EventHandler {
     struct Open {
         Node node;
         YAML::anchor_t anchor = 0;
-        bool flow = false;           // written in brackets
-        bool key_waits = false;      // map: a key has come and its value has not
+        bool flow = false;       // written in brackets
+        bool key_waits = false;  // map: a key has come and its value has not
         bool key_quoted = false;
-        Entry entry;                 // map: that key
-        std::vector<Node> merges;    // map: values of `<<`, applied at the end
+        Entry entry;               // map: that key
+        std::vector<Node> merges;  // map: values of `<<`, applied at the end
     };
     struct Anchored {
         Node node;

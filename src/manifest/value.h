@@ -1,13 +1,14 @@
-// Types for the members of config structs where a plain std type does not say enough: a value that remembers where
-// it was written, and a map that keeps the written order. Plain values, owned by the config that holds them.
+// Types for the members of config structs where a plain std type does not say enough: a value that remembers
+// where it was written, and a map that keeps the written order. Plain values, owned by the config that holds
+// them.
 #pragma once
+
+#include "manifest/node.h"
 
 #include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "manifest/node.h"
 
 namespace tl::manifest {
 
@@ -15,7 +16,7 @@ namespace tl::manifest {
 template <class T>
 struct Located {
     T value{};
-    Position at;   // unknown if the value is a default
+    Position at;  // unknown if the value is a default
 
     bool operator==(const Located& other) const { return value == other.value; }
 };
@@ -36,7 +37,8 @@ class OrderedMap {
     [[nodiscard]] size_t size() const { return items_.size(); }
     [[nodiscard]] bool empty() const { return items_.empty(); }
     [[nodiscard]] const T* find(std::string_view name) const {
-        const auto item = std::ranges::find_if(items_, [&](const Item& one) { return one.name.value == name; });
+        const auto item =
+            std::ranges::find_if(items_, [&](const Item& one) { return one.name.value == name; });
         return item == items_.end() ? nullptr : &item->value;
     }
     T& add(Located<std::string> name, T value = {}) {
