@@ -49,8 +49,9 @@ def main():
     programs = sorted(p for p in (ROOT / options.bin_dir).glob("fuzz_*") if os.access(p, os.X_OK) and p.is_file())
     chosen = [p for p in programs if options.name in (None, p.name.removeprefix("fuzz_"))]
     if not chosen:
-        known = ", ".join(p.name.removeprefix("fuzz_") for p in programs) or "none is built"
-        print(f"run_fuzz: there is no fuzz target '{options.name or '*'}'; there are: {known}")
+        known = ", ".join(p.name.removeprefix("fuzz_") for p in programs)
+        print(f"run_fuzz: there is no fuzz target '{options.name}'; there are: {known}" if programs else
+              "run_fuzz: no fuzz target is built (tests/fuzz/CMakeLists.txt adds executables called fuzz_NAME)")
         return 1
     return 0 if all([fuzz(program, options.seconds) for program in chosen]) else 1
 
