@@ -65,6 +65,7 @@ class Relay {
     Relay(uint16_t listen_port, uint16_t backend_port) : backend_(loopback(backend_port)) {
         epoll_ = epoll_create1(0);
         listener_ = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        if (epoll_ < 0 || listener_ < 0) fail("socket");
         const int on = 1;
         setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
         const sockaddr_in address = loopback(listen_port);
