@@ -98,8 +98,9 @@ class Relay {
             const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK);
             if (fd < 0) return;
             const int backend = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-            if (connect(backend, reinterpret_cast<const sockaddr*>(&backend_), sizeof backend_) < 0 &&
-                errno != EINPROGRESS) {
+            if (backend < 0) fail("socket");
+            const auto* address = reinterpret_cast<const sockaddr*>(&backend_);
+            if (connect(backend, address, sizeof backend_) < 0 && errno != EINPROGRESS) {
                 close(fd);
                 close(backend);
                 continue;

@@ -5,7 +5,8 @@ Looks at src/; with --all also at bench/, tests/, tools/ and examples/, Python i
 400 lines are a warning there. A table made by a program is exempt with a line near its top:
 "size-exempt: REASON". --report prints medians and 90th percentiles.
 
-Functions of C++ are found by their braces, not by a compiler: what is in doubt is not counted.
+Functions of C++ are found by their braces, not by a compiler: what is in doubt is not counted. A row
+of a table, a line that is one "{...}," and nothing else, is data and does not count as a function's line.
 """
 import argparse
 import ast
@@ -25,6 +26,7 @@ TOKEN = re.compile(r"""
   | [A-Za-z_]\w*                 | \d(?:['\w.]|(?<=[eEpP])[+-])*   # names, numbers (1'000)
   | ::|->|&&                     | \S                              # the rest, one by one
 """, re.VERBOSE | re.DOTALL)
+TABLE_ROW = re.compile(r"\s*\{.*\},?\s*(//.*)?$")
 AFTER_PARAMETERS = {"const", "noexcept", "override", "final", "mutable", "volatile", "try", "&", "&&", ")"}
 
 
@@ -96,16 +98,26 @@ def kind_of(header):
     return "value"
 
 
+def name_of(words):
+    """The name before the first bracket; a test's own name."""
+    at = words.index("(") if "(" in words else 0
+    if at and words[at - 1].startswith("TEST") and ")" in words:
+        return " ".join(words[at + 1:words.index(")")]).replace(" , ", ".")
+    return words[at - 1] if at else "?"
+
+
 def cpp_functions(text):
     """[(name, first line, lines)] of the functions in namespaces and classes, bodies included."""
     functions, header, stack, inner = [], [], [], 0
+    lines = text.split("\n")
     for token, line in tokens_of(without_preprocessor(text)):
         if inner:  # inside a body or a value: only its end matters
             inner += (token == "{") - (token == "}")
             if inner == 0:
                 kind, first, name = stack.pop()
                 if kind == "function":
-                    functions.append((name, first, line - first + 1))
+                    rows = sum(1 for row in lines[first - 1:line] if TABLE_ROW.match(row))
+                    functions.append((name, first, line - first + 1 - rows))
                     header = []
                 elif kind == "member":
                     header.append(("}", line))
@@ -118,8 +130,7 @@ def cpp_functions(text):
                 stack.append((kind, line, ""))
                 header = []
             else:
-                name = words[words.index("(") - 1] if "(" in words and words.index("(") else "?"
-                stack.append((kind, header[0][1] if header else line, name))
+                stack.append((kind, header[0][1] if header else line, name_of(words)))
                 inner = 1
         elif token == "}":
             if stack:

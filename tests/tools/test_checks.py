@@ -133,6 +133,13 @@ class Sizes(Tree):
         self.write("src/base/f.cpp", "\n" + function_of(71))
         self.refuses("check_size.py", "src/base/f.cpp:2: function 'f' has 71 lines")
 
+    def test_rows_of_a_table_are_data_not_lines_of_a_function(self):
+        head, row = "void f() {\n    const std::vector<Row> rows{\n", '        {"a", {1}},\n'
+        self.write("src/base/f.cpp", head + row * 100 + "    };\n" + "    x();\n" * 66 + "}\n")
+        self.passes("check_size.py")
+        self.write("src/base/f.cpp", head + row * 100 + "    };\n" + "    x();\n" * 67 + "}\n")
+        self.refuses("check_size.py", "function 'f' has 71 lines")
+
     def test_functions_of_every_shape_are_seen(self):
         heads = ["auto C::f(std::vector<int> a = {}) const noexcept -> Result<T>", "bool operator==(const A& a)",
                  "C::C(int a) : a_{a}, b_(a), c_{{1, 2}}", "template <class T> requires std::integral<T> T g(T x)",
