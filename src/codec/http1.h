@@ -52,7 +52,7 @@ enum class Http1Fault : uint8_t {
 };
 [[nodiscard]] std::string_view describe(
     Http1Fault fault);                                // "the header line begins with white space (obs-fold)"
-[[nodiscard]] uint16_t status_for(Http1Fault fault);  // 400, 414, 431, 501 (unknown coding), 505
+[[nodiscard]] uint16_t status_for(Http1Fault fault);  // 400, 414, 431, 505
 
 enum class Method : uint8_t { get, head, post, put, delete_, connect, options, trace, patch, other };
 [[nodiscard]] std::string_view to_string(Method method);

@@ -150,8 +150,6 @@ uint16_t status_for(Http1Fault fault) {
             return 200;
         case Http1Fault::bad_version:
             return 505;
-        case Http1Fault::bad_encoding:
-            return 501;
         case Http1Fault::target_too_long:
             return 414;
         case Http1Fault::head_too_large:

@@ -80,7 +80,7 @@ TEST(Http1Names, every_fault_says_what_is_wrong_and_has_an_error_status) {
     EXPECT_EQ(status_for(Http1Fault::bad_version), 505);
     EXPECT_EQ(status_for(Http1Fault::target_too_long), 414);
     EXPECT_EQ(status_for(Http1Fault::head_too_large), 431);
-    EXPECT_EQ(status_for(Http1Fault::bad_encoding), 501);
+    EXPECT_EQ(status_for(Http1Fault::bad_encoding), 400);
     EXPECT_EQ(status_for(Http1Fault::length_and_encoding), 400);
 }
 
