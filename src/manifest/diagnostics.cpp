@@ -1,3 +1,4 @@
+// Collecting is cheap and bounded; order, colours and source lines are worked out only when somebody looks.
 #include "manifest/diagnostics.h"
 
 #include "base/text.h"
@@ -26,6 +27,7 @@ std::string sentence(const Diagnostic& diagnostic) {
     return diagnostic.hint.empty() ? diagnostic.message : diagnostic.message + "; " + diagnostic.hint;
 }
 
+// The line of that number, without its end; empty if the text has no such line.
 std::string_view line_of(std::string_view text, uint32_t number) {
     for (uint32_t line = 1; line < number; ++line) {
         const size_t end = text.find('\n');
@@ -63,6 +65,7 @@ Excerpt excerpt_at(std::string_view line, size_t column) {
     return out;
 }
 
+// The line a diagnostic points at, and a caret under its column, with the line's number in front of both.
 std::string source_lines(std::string_view text, Position at, bool colour) {
     const std::string_view line = line_of(text, at.line);
     if (line.empty()) return {};
@@ -85,6 +88,7 @@ void Diagnostics::warning(Position at, std::string message, std::string hint) {
 }
 
 void Diagnostics::add(Diagnostic diagnostic) {
+    // Aliases make one mistake appear as often as they are used; it is one place in the file all the same.
     const auto said = [&](const Diagnostic& other) {
         return other.at == diagnostic.at && other.severity == diagnostic.severity &&
                other.message == diagnostic.message;
@@ -95,6 +99,7 @@ void Diagnostics::add(Diagnostic diagnostic) {
 }
 
 std::vector<Diagnostic> Diagnostics::sorted() const {
+    // The index keeps what was found first in front among those of one place.
     std::vector<std::pair<Position, size_t>> order;
     for (size_t i = 0; i < all_.size(); ++i) order.emplace_back(all_[i].at, i);
     std::ranges::sort(order);

@@ -1,3 +1,5 @@
+// Around the YAML parser: what goes in is checked, what it complains about is said in other words, and
+// nothing that it throws gets out.
 #include "manifest/document.h"
 
 #include "manifest/source_text.h"
@@ -44,6 +46,7 @@ constexpr std::array kExplanations{
     Explanation{"unknown token", "a value cannot begin with this character", "put the value in quotes"},
 };
 
+// The line around a byte of the text.
 std::string_view line_at(std::string_view text, size_t offset) {
     const size_t feed = offset == 0 ? std::string_view::npos : text.rfind('\n', offset - 1);
     const size_t start = feed == std::string_view::npos ? 0 : feed + 1;

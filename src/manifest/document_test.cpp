@@ -112,6 +112,9 @@ TEST(Document, whatever_is_not_a_manifest_is_refused_with_its_place_and_a_way_ou
              {"a: &n \"x", "1:4: error: this quote is never closed"},
              {"a: [1, 2", "1:4: error: this bracket is never closed"},
              {"a: {b: 1\nc: 2\n", "2:2: error: the bracket of line 1, column 4 is not closed before this"},
+             {"r: [{ path: /users/{id}, to: users }]\n",
+              "1:20: error: the bracket of line 1, column 5 is not closed before this; close it, or add the missing "
+              "comma; in brackets a value with any of { } [ ] , needs quotes"},
              {"a: [1, 2}\n", "1:9: error: this bracket closes nothing"},
              {"a:\n\tb: 1\n", "2:3: error: a tab is used for indentation; indent with spaces"},
              {"a:\n  b: 1\n c: 2\n",

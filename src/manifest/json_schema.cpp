@@ -1,3 +1,5 @@
+// The document around what the kinds say of themselves. Order of keys is the order of declaration: editors
+// show it.
 #include "manifest/json_schema.h"
 
 #include "manifest/document.h"
@@ -27,6 +29,7 @@ bool whole(std::string_view text, T& number) {
     return ec == std::errc{} && end == text.data() + text.size();
 }
 
+// The printer quotes text that looks like a number, so here the look decides.
 Json scalar_to_json(const Node& node) {
     if (node.quoted) return node.text;
     if (node.text == "true" || node.text == "false") return node.text == "true";
@@ -41,6 +44,7 @@ Json scalar_to_json(const Node& node) {
 }  // namespace
 
 void SchemaWriter::refer(Json& schema, const ObjectKind& object) {
+    // The name is given before the body is made, so that the order of $defs is that of reading.
     const auto [known, is_new] = names_.emplace(&object, std::string{});
     if (is_new) {
         const std::string wanted = definition_name(object.title());

@@ -34,6 +34,8 @@ struct Reader {
 
 class SchemaWriter;  // json_schema.h
 
+// One kind of value. The builder that made it saw to it that every void* points at the member type it was
+// made for.
 class Kind {
   public:
     virtual ~Kind() = default;
@@ -54,6 +56,7 @@ class Kind {
 using KindPtr = std::shared_ptr<const Kind>;
 
 // What a kind must be able to do with memory of a type that it does not know.
+// Integers and enums. `least` and `most` are what both the type and the declaration allow.
 struct IntegerOps {
     void (*store)(void*, int64_t);
     int64_t (*load)(const void*);
@@ -64,6 +67,7 @@ struct NumberOps {
     void (*store)(void*, double);
     double (*load)(const void*);
 };
+// std::vector. `append` returns a default-made item to read into; its address holds until the next append.
 struct ListOps {
     void* (*append)(void* list);
     void (*drop_last)(void* list);
@@ -71,6 +75,7 @@ struct ListOps {
     size_t (*size)(const void* list);
     const void* (*at)(const void* list, size_t index);
 };
+// OrderedMap; as ListOps, with the name and its place given first.
 struct MapOps {
     void* (*append)(void* map, const std::string& name, Position at);
     void (*drop_last)(void* map);
@@ -79,11 +84,13 @@ struct MapOps {
     const std::string& (*name)(const void* map, size_t index);
     const void* (*at)(const void* map, size_t index);
 };
+// std::optional.
 struct OptionalOps {
     void* (*emplace)(void* optional);
     void (*reset)(void* optional);
     const void* (*get)(const void* optional);  // nullptr: not set
 };
+// Located.
 struct LocatedOps {
     void* (*value)(void* located);
     const void* (*get)(const void* located);

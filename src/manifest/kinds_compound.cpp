@@ -28,6 +28,7 @@ class Inside {
     std::string before_;
 };
 
+// Reports a list or map that is too short or too long; reading goes on with what is allowed of it.
 bool check_count(const Node& node, size_t count, size_t least, size_t most, Reader& reader) {
     if (count >= least && count <= most) return true;
     const std::string wanted =
@@ -37,6 +38,7 @@ bool check_count(const Node& node, size_t count, size_t least, size_t most, Read
     return false;
 }
 
+// Items are read where they will stay, one after the other; those that cannot be used are taken off again.
 class ListKind final : public Kind {
   public:
     ListKind(ListOps ops, KindPtr item, ListRules rules) : ops_(ops), item_(std::move(item)), rules_(rules) {}
@@ -172,6 +174,7 @@ class MapKind final : public Kind {
     MapRules rules_;
 };
 
+// Not set until something usable is written. A default inside the optional is read over in place.
 class OptionalKind final : public Kind {
   public:
     OptionalKind(OptionalOps ops, KindPtr inner) : ops_(ops), inner_(std::move(inner)) {}
@@ -200,6 +203,7 @@ class OptionalKind final : public Kind {
     KindPtr inner_;
 };
 
+// Keeps the place only together with the value: a default has none.
 class LocatedKind final : public Kind {
   public:
     LocatedKind(LocatedOps ops, KindPtr inner) : ops_(ops), inner_(std::move(inner)) {}
@@ -222,6 +226,7 @@ class LocatedKind final : public Kind {
     KindPtr inner_;
 };
 
+// Rewrites the short form to the long one, at the same place, and lets the object read that.
 class ShorthandKind final : public Kind {
   public:
     ShorthandKind(std::shared_ptr<const ObjectKind> object, std::string key)

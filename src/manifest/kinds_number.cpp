@@ -11,6 +11,7 @@ namespace tl::manifest {
 
 namespace {
 
+// Finite decimal numbers; from_chars alone would take "inf" and "nan".
 std::optional<double> to_number(std::string_view text) {
     double number = 0;
     const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -72,6 +73,7 @@ class Quantity : public Kind {
 
 constexpr std::string_view kUnquote = "remove the quotes";
 
+// Quoted, it is text to every other reader of YAML: refused, although it could be understood.
 class IntegerKind final : public Quantity<int64_t> {
   public:
     explicit IntegerKind(IntegerOps ops) : Quantity(ops.least, ops.most), ops_(ops) {}
@@ -164,6 +166,7 @@ class PercentKind final : public Quantity<double> {
     NumberOps ops_;
 };
 
+// Nanoseconds inside; the number 0 is the only one that needs no unit.
 class DurationKind final : public Quantity<int64_t> {
   public:
     DurationKind(base::Duration least, base::Duration most) : Quantity(least.count(), most.count()) {}
@@ -196,6 +199,7 @@ class DurationKind final : public Quantity<int64_t> {
     bool has_least() const override { return least_ > 0; }
 };
 
+// Bytes; a plain number is one of bytes.
 class SizeKind final : public Quantity<int64_t> {
   public:
     explicit SizeKind(IntegerOps ops) : Quantity(ops.least, ops.most), ops_(ops) {}
@@ -225,6 +229,8 @@ class SizeKind final : public Quantity<int64_t> {
     IntegerOps ops_;
 };
 
+// The two words of YAML 1.2. Those of YAML 1.1 (yes, on) mean text to half of all readers: refused with the
+// fix.
 class BooleanKind final : public Kind {
   public:
     bool read(const Node& node, void* out, Reader& reader) const override {

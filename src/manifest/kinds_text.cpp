@@ -38,7 +38,8 @@ Node text_node(std::string text) {
     return Node::scalar(std::move(text), quoted);
 }
 
-std::string quoted_list(const std::vector<std::string>& words) {
+// "a, b or c"
+std::string alternatives(const std::vector<std::string>& words) {
     std::string out;
     for (size_t i = 0; i < words.size(); ++i) {
         if (i > 0) out += i + 1 == words.size() ? " or " : ", ";
@@ -47,6 +48,7 @@ std::string quoted_list(const std::vector<std::string>& words) {
     return out;
 }
 
+// Any scalar is text, as it stands in the file: 1.10 stays "1.10".
 class TextKind final : public Kind {
   public:
     explicit TextKind(TextRules rules) : rules_(std::move(rules)) {}
@@ -106,7 +108,7 @@ class WordKind final : public Kind {
     }
     void describe(Json& schema, SchemaWriter& /*writer*/) const override { schema["enum"] = texts_; }
     std::string wanted() const override {
-        return (texts_.size() == 1 ? std::string{} : std::string{"one of "}) + quoted_list(texts_);
+        return (texts_.size() == 1 ? std::string{} : std::string{"one of "}) + alternatives(texts_);
     }
     bool is_set(const void* value) const override { return find(value) != nullptr; }
 

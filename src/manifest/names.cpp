@@ -1,3 +1,5 @@
+// Look-ups by hash, suggestions by a bounded search: a manifest full of wrong names must not be slow to
+// refuse.
 #include "manifest/names.h"
 
 #include "base/text.h"

@@ -1,3 +1,4 @@
+// Depth is bounded by the reader (DocumentLimits), so plain recursion over a tree is safe here and elsewhere.
 #include "manifest/node.h"
 
 #include "base/text.h"

@@ -1,3 +1,4 @@
+// Reading and writing one struct by its fields.
 #include "manifest/object_kind.h"
 
 #include "base/text.h"
@@ -12,6 +13,7 @@ namespace tl::manifest {
 
 namespace {
 
+// A member by its offset; the builder took it from a real object of the type.
 const void* at(const void* base, size_t offset) { return static_cast<const char*>(base) + offset; }
 void* at(void* base, size_t offset) { return static_cast<char*>(base) + offset; }
 
@@ -40,6 +42,7 @@ void ObjectKind::add(Field field) {
     fields_.push_back(std::move(field));
 }
 
+// Copies the fields, so that the other object can be included in several structs.
 void ObjectKind::include(size_t offset, const ObjectKind& other) {
     for (Field field : other.fields_) {
         field.offset += offset;
@@ -63,6 +66,7 @@ bool ObjectKind::read(const Node& node, void* out, Reader& reader) const {
     }
     const size_t errors_before = reader.diagnostics.errors();
     const std::string label = reader.label;
+    // Fields are read in place: what is not written keeps the default that the enclosing struct gave it.
     reader.around.push_back(this);
     for (const Entry& entry : node.entries) {
         const Field* field = find(entry.key);
@@ -122,6 +126,8 @@ std::string ObjectKind::where_it_belongs(std::string_view key, const Reader& rea
     return {};
 }
 
+// A nested object marks its own keys; everything else is marked as a whole, where it equals the default as
+// written. Comparing what is written needs no operator== of the config structs.
 Node ObjectKind::write(const void* value, const void* defaults) const {
     if (defaults == nullptr) defaults = prototype_.get();
     Node node = Node::map();

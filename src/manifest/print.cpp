@@ -1,3 +1,4 @@
+// Quotes whatever some YAML reader might understand otherwise; that ours would not is no reason to be brief.
 #include "manifest/print.h"
 
 #include "base/text.h"
@@ -24,6 +25,7 @@ bool plain_is_safe(std::string_view text) {
     return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
+// Control characters other than these never get into a tree.
 std::string double_quoted(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
@@ -76,8 +78,10 @@ std::string on_one_line(const Node& list) {
     return out.size() < kWidest ? out + ']' : std::string{};
 }
 
+// Writes block style, two spaces a level. Recursion is as deep as the tree, which the reader bounds.
 class Printer {
   public:
+    // `first_is_placed`: the cursor stands behind the dash of a list item, where the first key goes.
     void map(const Node& node, size_t indent, bool first_is_placed) {
         for (const Entry& entry : node.entries) {
             if (!first_is_placed) out_.append(indent, ' ');
@@ -105,6 +109,7 @@ class Printer {
         }
     }
 
+    // One key or dash with its value: on the same line if that fits, else below it.
     void value(std::string lead, const Node& node, const std::string& note, size_t indent) {
         if (node.is_map() && has_values(node)) {
             line(lead, note, indent);
@@ -121,6 +126,7 @@ class Printer {
     std::string take() { return std::move(out_); }
 
   private:
+    // Whether anything but comments would be printed; a map of comments alone must be written {}.
     static bool has_values(const Node& map) {
         return std::ranges::any_of(map.entries,
                                    [](const Entry& e) { return !e.value.is_null() || e.note.empty(); });

@@ -31,6 +31,7 @@ std::string default_text(const ObjectKind& object, const Field& field) {
     return fmt::format("`{}`", yaml);
 }
 
+// Objects in order of first mention, each once, however often it is used.
 class Reference {
   public:
     void add(const ObjectKind& object) {

@@ -9,6 +9,7 @@ namespace tl::manifest {
 
 namespace {
 
+// Names of services become host names (http://orders/) and parts of file names: one rule fits both.
 std::optional<std::string> complain_of_label(std::string_view name) {
     constexpr size_t kLongest = 63;  // RFC 1035, section 2.3.4
     constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-";

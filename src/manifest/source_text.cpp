@@ -1,3 +1,5 @@
+// The YAML parser guesses encodings, treats byte 4 as the end of the file and lets bad UTF-8 through. It
+// never gets to see such text: what passes here is UTF-8 that can be printed on a terminal.
 #include "manifest/source_text.h"
 
 #include "base/units.h"
@@ -81,6 +83,7 @@ bool has_control_character(std::string_view text) {
 }
 
 Position ColumnCounter::position(size_t offset, size_t line, size_t byte_column) {
+    // Within a line, go on from the last place asked for: a manifest may be one line of a megabyte.
     const size_t start = offset - std::min(offset, byte_column);
     if (start != line_start_ || byte_column < bytes_) {
         line_start_ = start;

@@ -18,6 +18,7 @@
 
 namespace tl::manifest {
 
+// ---- which wrapper is it? ----
 template <class M>
 inline constexpr bool is_optional = false;
 template <class T>
@@ -119,6 +120,7 @@ KindPtr bind_to(const S& spec) {
     }
 }
 
+// The typed end of custom<T>(): calls the two functions, nothing else.
 template <class T>
 class CustomKindOf final : public CustomKind {
   public:

@@ -14,6 +14,7 @@ namespace {
     throw Refused{{Severity::error, at, std::move(message), std::move(hint)}};
 }
 
+// What one use of an alias costs.
 size_t nodes_in(const Node& node) {
     size_t sum = 1;
     for (const Node& item : node.items) sum += nodes_in(item);
@@ -21,6 +22,7 @@ size_t nodes_in(const Node& node) {
     return sum;
 }
 
+// Levels of lists and maps, in the sense of DocumentLimits::depth: a scalar adds none.
 size_t depth_of(const Node& node) {
     if (!node.is_list() && !node.is_map()) return 0;
     size_t deepest = 0;
@@ -34,6 +36,7 @@ bool written_null(std::string_view rest) {
     return rest.starts_with('~') || base::iequals(rest.substr(0, 4), "null");
 }
 
+// Good enough for a line that holds an empty list item: nothing on it can be a quoted #.
 std::string_view without_comment(std::string_view line) {
     const size_t hash = line.starts_with('#') ? 0 : line.find(" #");
     return base::trim(line.substr(0, hash));
@@ -82,6 +85,7 @@ void TreeBuilder::OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) {
 void TreeBuilder::OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) {
     const Position at = position(mark);
     if (key_expected()) refuse(at, "an alias cannot be a key", "write the key out");
+    // The parser knows the name already; we know the value only once its anchor's node has ended.
     const auto known = anchors_.find(anchor);
     if (known == anchors_.end()) refuse(at, "this alias stands inside the value it refers to", "remove it");
     if (open_.size() + known->second.depth > limits_.depth) {
@@ -147,6 +151,7 @@ Position TreeBuilder::empty_position(const YAML::Mark& mark) {
     return position(mark);
 }
 
+// The parser calls this before it goes one level down: refusing here is what bounds its recursion.
 void TreeBuilder::open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        bool flow) {
     const Position at = position(mark);
@@ -171,6 +176,7 @@ void TreeBuilder::close() {
     place(std::move(done.node), done.anchor);
 }
 
+// A finished value goes to where the open list or map waits for it.
 void TreeBuilder::place(Node node, YAML::anchor_t anchor) {
     if (anchor != 0) remember(anchor, node);
     if (open_.empty()) {
@@ -241,6 +247,7 @@ void TreeBuilder::refuse_tag(const std::string& tag, Position at) const {
            "write the value without it; use quotes where you want text");
 }
 
+// At a map's end, by hash: looking each key up as it comes would be quadratic in a hostile map.
 void TreeBuilder::drop_duplicates(Node& map) {
     std::unordered_map<std::string_view, Position> first;
     std::vector<bool> again(map.entries.size());

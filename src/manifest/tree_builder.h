@@ -53,6 +53,7 @@ class TreeBuilder final : public YAML::EventHandler {
         Entry entry;               // map: that key
         std::vector<Node> merges;  // map: values of `<<`, applied at the end
     };
+    // A copy of what an anchor names, with what a use of it adds to nodes and depth.
     struct Anchored {
         Node node;
         size_t nodes = 0;
@@ -80,7 +81,7 @@ class TreeBuilder final : public YAML::EventHandler {
     Node root_;
     std::vector<Open> open_;
     std::unordered_map<YAML::anchor_t, Anchored> anchors_;
-    size_t nodes_ = 0;
+    size_t nodes_ = 0;  // so far, copies for anchors and aliases included
     bool started_ = false;
 };
 
