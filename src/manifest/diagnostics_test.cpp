@@ -1,9 +1,10 @@
 #include "manifest/diagnostics.h"
 
-#include "manifest/names.h"
-
 #include <gtest/gtest.h>
+
 #include <nlohmann/json.hpp>
+
+#include "manifest/names.h"
 
 namespace tl::manifest {
 
@@ -42,8 +43,7 @@ TEST(Diagnostics, a_terminal_sees_the_source_line_and_a_caret_under_the_characte
     diagnostics.error({2, 9}, "wrong", "do better");
     EXPECT_EQ(diagnostics.to_terminal(false),
               "t.yaml:2:9: error: wrong\n  2 | größe: [x]\n    |         ^\n  hint: do better\n");
-    EXPECT_TRUE(
-        diagnostics.to_terminal(true).starts_with("\033[1mt.yaml:2:9\033[0m: \033[1;31merror\033[0m: "));
+    EXPECT_TRUE(diagnostics.to_terminal(true).starts_with("\033[1mt.yaml:2:9\033[0m: \033[1;31merror\033[0m: "));
 }
 
 TEST(Diagnostics, a_long_line_is_cut_around_the_caret) {
@@ -85,13 +85,12 @@ TEST(Names, an_unknown_name_is_reported_with_the_one_that_was_meant) {
     EXPECT_FALSE(services.check({"kafka", {4, 7}}, "orders calls", diagnostics));
     EXPECT_FALSE(services.add({"users", {9, 1}}, diagnostics));
     EXPECT_FALSE(Names("context").check({"x", {10, 1}}, "this goes to", diagnostics));
-    EXPECT_EQ(
-        diagnostics.to_text(),
-        "t.yaml:3:7: error: this route goes to \"ordres\", which is no service; did you mean \"orders\"?\n"
-        "t.yaml:4:7: error: orders calls \"kafka\", which is no service; there is orders, users\n"
-        "t.yaml:9:1: error: the service \"users\" is defined already on line 2, column 1; give one of them "
-        "another name\n"
-        "t.yaml:10:1: error: this goes to \"x\", which is no context; the manifest defines no context\n");
+    EXPECT_EQ(diagnostics.to_text(),
+              "t.yaml:3:7: error: this route goes to \"ordres\", which is no service; did you mean \"orders\"?\n"
+              "t.yaml:4:7: error: orders calls \"kafka\", which is no service; there is orders, users\n"
+              "t.yaml:9:1: error: the service \"users\" is defined already on line 2, column 1; give one of them "
+              "another name\n"
+              "t.yaml:10:1: error: this goes to \"x\", which is no context; the manifest defines no context\n");
 }
 
 }  // namespace tl::manifest

@@ -1,9 +1,10 @@
 #include "manifest/document.h"
 
-#include "manifest/print.h"
+#include <gtest/gtest.h>
 
 #include <chrono>
-#include <gtest/gtest.h>
+
+#include "manifest/print.h"
 
 namespace tl::manifest {
 
@@ -117,10 +118,8 @@ TEST(Document, whatever_is_not_a_manifest_is_refused_with_its_place_and_a_way_ou
               "comma; in brackets a value with any of { } [ ] , needs quotes"},
              {"a: [1, 2}\n", "1:9: error: this bracket closes nothing"},
              {"a:\n\tb: 1\n", "2:3: error: a tab is used for indentation; indent with spaces"},
-             {"a:\n  b: 1\n c: 2\n",
-              "3:2: error: this does not fit into the map around it; check the indentation"},
-             {"a: b: c\n",
-              "1:5: error: a colon with a space behind it cannot stand here; put the value in quotes"},
+             {"a:\n  b: 1\n c: 2\n", "3:2: error: this does not fit into the map around it; check the indentation"},
+             {"a: b: c\n", "1:5: error: a colon with a space behind it cannot stand here; put the value in quotes"},
              {"a: @b\n", "1:4: error: a value cannot begin with this character; put the value in quotes"},
              {"a: *.example.com\n", "1:4: error: no anchor of this name stands above"},
              {"a: &x [*x]\n", "1:8: error: this alias stands inside the value it refers to"},
@@ -148,27 +147,21 @@ TEST(Document, whatever_is_not_a_manifest_is_refused_with_its_place_and_a_way_ou
 }
 
 TEST(Document, text_without_a_value_is_readable_and_null) {
-    for (const char* text : {"", "\n", "# only a comment\n", "---\n", "~"})
-        EXPECT_TRUE(read(text).is_null()) << text;
+    for (const char* text : {"", "\n", "# only a comment\n", "---\n", "~"}) EXPECT_TRUE(read(text).is_null()) << text;
 }
 
-TEST(Document, the_end_of_a_document_may_be_marked) {
-    EXPECT_EQ(read("---\na: 1\n...\n").find("a")->text, "1");
-}
+TEST(Document, the_end_of_a_document_may_be_marked) { EXPECT_EQ(read("---\na: 1\n...\n").find("a")->text, "1"); }
 
 TEST(Document, size_depth_and_number_of_values_have_caps) {
-    EXPECT_EQ(
-        said("a: 1\n", {.bytes = 4}),
-        "t.yaml: error: the file is larger than 4; a manifest is written by people; keep data elsewhere\n");
+    EXPECT_EQ(said("a: 1\n", {.bytes = 4}),
+              "t.yaml: error: the file is larger than 4; a manifest is written by people; keep data elsewhere\n");
     EXPECT_EQ(said("a: {b: {c: 1}}\n", {.depth = 3}), "");
     EXPECT_EQ(said("a: {b: {c: 1}}\n", {.depth = 2}),
               "t.yaml:1:8: error: the manifest nests deeper than 2 levels; flatten it\n");
     EXPECT_EQ(said("x: &x [[1]]\na: [[*x]]\n", {.depth = 5}), "");
-    EXPECT_TRUE(
-        said("x: &x [[1]]\na: [[*x]]\n", {.depth = 4}).contains("2:6: error: the manifest nests deeper"));
+    EXPECT_TRUE(said("x: &x [[1]]\na: [[*x]]\n", {.depth = 4}).contains("2:6: error: the manifest nests deeper"));
     EXPECT_EQ(said("[a, b, c]", {.nodes = 4}), "");
-    EXPECT_TRUE(
-        said("[a, b, c]", {.nodes = 3}).contains("1:8: error: the manifest holds more than 3 values"));
+    EXPECT_TRUE(said("[a, b, c]", {.nodes = 3}).contains("1:8: error: the manifest holds more than 3 values"));
 }
 
 TEST(Document, a_billion_laughs_are_refused_quickly) {
@@ -200,8 +193,7 @@ TEST(Print, values_that_look_like_something_else_are_quoted) {
     map.entries.push_back({.key = "number", .value = Node::scalar("-5")});
     const std::string yaml = to_yaml(map);
     EXPECT_TRUE(same_values(read(yaml), map)) << yaml;
-    EXPECT_TRUE(yaml.starts_with("\"true\": \"true\"\n\"no\": \"no\"\n\"5\": \"5\"\n\"1.5\": \"1.5\"\n"))
-        << yaml;
+    EXPECT_TRUE(yaml.starts_with("\"true\": \"true\"\n\"no\": \"no\"\n\"5\": \"5\"\n\"1.5\": \"1.5\"\n")) << yaml;
     EXPECT_TRUE(yaml.ends_with("plain: python3 a/b.py --x=1 http://h:1/*\nnumber: -5\n")) << yaml;
 }
 

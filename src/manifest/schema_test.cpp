@@ -1,11 +1,12 @@
 // The toolkit as a feature room uses it: a small shop manifest, read, printed, described.
 #include "manifest/schema.h"
 
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
 #include "manifest/document.h"
 #include "manifest/names.h"
-
-#include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 namespace tl::manifest {
 
@@ -113,33 +114,30 @@ const Object<ServiceConfig>& service_schema() {
                                 .field("run", &RunConfig::run, text("a command"))
                                 .field("env", &RunConfig::env, map_of(text().any_scalar().allow_empty()))
                                 .field("replicas", &RunConfig::replicas, integer().range(0, 100));
-    static const auto health =
-        Object<HealthConfig>("a health check")
-            .field("path", &HealthConfig::path, text("a path").check(valid_path))
-            .field("mode", &HealthConfig::mode,
-                   one_of<ProbeMode>({{"http", ProbeMode::http}, {"tcp", ProbeMode::tcp}}));
-    static const auto schema =
-        Object<ServiceConfig>("a service")
-            .position(&ServiceConfig::at)
-            .include(&ServiceConfig::run, run)
-            .field("health", &ServiceConfig::health, health.or_scalar("path"))
-            .field("calls", &ServiceConfig::calls, list_of(dns_label("a service's name")))
-            .field("address", &ServiceConfig::address, text("an address"))
-            .validate(run_or_address);
+    static const auto health = Object<HealthConfig>("a health check")
+                                   .field("path", &HealthConfig::path, text("a path").check(valid_path))
+                                   .field("mode", &HealthConfig::mode,
+                                          one_of<ProbeMode>({{"http", ProbeMode::http}, {"tcp", ProbeMode::tcp}}));
+    static const auto schema = Object<ServiceConfig>("a service")
+                                   .position(&ServiceConfig::at)
+                                   .include(&ServiceConfig::run, run)
+                                   .field("health", &ServiceConfig::health, health.or_scalar("path"))
+                                   .field("calls", &ServiceConfig::calls, list_of(dns_label("a service's name")))
+                                   .field("address", &ServiceConfig::address, text("an address"))
+                                   .validate(run_or_address);
     return schema;
 }
 
 const Object<ShopConfig>& shop_schema() {
-    static const auto schema =
-        Object<ShopConfig>("the manifest")
-            .field("system", &ShopConfig::system, dns_label("a system's name"))
-            .required()
-            .field("gateway", &ShopConfig::gateway, gateway_schema())
-            .field("contexts", &ShopConfig::contexts,
-                   map_of(map_of(service_schema()).names(dns_label("a service's name")))
-                       .names(dns_label("a context's name")))
-            .field("development", &ShopConfig::development, boolean())
-            .default_is("on for a terminal");
+    static const auto schema = Object<ShopConfig>("the manifest")
+                                   .field("system", &ShopConfig::system, dns_label("a system's name"))
+                                   .required()
+                                   .field("gateway", &ShopConfig::gateway, gateway_schema())
+                                   .field("contexts", &ShopConfig::contexts,
+                                          map_of(map_of(service_schema()).names(dns_label("a service's name")))
+                                              .names(dns_label("a context's name")))
+                                   .field("development", &ShopConfig::development, boolean())
+                                   .default_is("on for a terminal");
     return schema;
 }
 
@@ -206,8 +204,7 @@ TEST(Schema, what_is_printed_reads_back_as_the_same) {
     const std::string printed = shop_schema().dump(first.config);
     const Read second = read(printed);
     EXPECT_EQ(second.said, "") << printed;
-    EXPECT_TRUE(same_values(shop_schema().to_node(first.config), shop_schema().to_node(second.config)))
-        << printed;
+    EXPECT_TRUE(same_values(shop_schema().to_node(first.config), shop_schema().to_node(second.config))) << printed;
     EXPECT_EQ(shop_schema().dump(second.config), printed);
     EXPECT_EQ(second.config.gateway, first.config.gateway);
 }
@@ -252,40 +249,39 @@ contexts:
     pay: {}
 development: yes
 )");
-    EXPECT_EQ(
-        bad.said,
-        "t.yaml:1:9: error: system \"Shop!\" may hold only lower-case letters, digits and hyphens\n"
-        "t.yaml:2:1: error: unknown key \"gatway\" in the manifest; did you mean \"gateway\"?\n"
-        "t.yaml:6:3: error: unknown key \"head\" in the gateway; it belongs under \"limits\"\n"
-        "t.yaml:8:15: error: path \"api\" must start with \"/\"\n"
-        "t.yaml:8:31: error: unknown key \"tiemout\" in a route; did you mean \"timeout\"?\n"
-        "t.yaml:9:7: error: a route needs the key \"path\"; add it, such as path: /api/*\n"
-        "t.yaml:9:13: error: to must be a service's name, not a list\n"
-        "t.yaml:9:31: error: timeout must be a duration such as 2s, not a list\n"
-        "t.yaml:9:51: error: an item of methods must be one of GET, POST or DELETE, not \"GETT\"; did you "
-        "mean "
-        "\"GET\"?\n"
-        "t.yaml:9:57: error: an item of methods must be one of GET, POST or DELETE, not \"get\"; did you "
-        "mean "
-        "\"GET\"?\n"
-        "t.yaml:9:62: error: methods has \"GET\" already on line 9, column 46; keep one of them\n"
-        "t.yaml:9:87: error: attempts must be from 1 to 10, not \"0\"\n"
-        "t.yaml:9:98: error: budget must be a percentage such as 50%, not \"0.5\"; write 50%\n"
-        "t.yaml:10:7: error: an item of routes must be a route, written as a map, not \"nonsense\"\n"
-        "t.yaml:12:3: error: a context's name \"Ordering\" may hold only lower-case letters, digits and "
-        "hyphens\n"
-        "t.yaml:13:33: error: replicas must be a whole number, not \"2\"; remove the quotes\n"
-        "t.yaml:13:54: error: mode must be one of http or tcp, not \"htpp\"; did you mean \"http\"?\n"
-        "t.yaml:13:67: error: env must be a map from a name to text, not a list\n"
-        "t.yaml:14:12: error: \"users\" in \"Ordering\" in contexts must be a service, written as a map, not "
-        "nothing; write its keys below it, indented, or {} for the defaults\n"
-        "t.yaml:15:10: error: a service has either \"run\" or \"address\"; remove or add one\n"
-        "t.yaml:16:14: error: development must be true or false, not \"yes\"; write true\n");
+    EXPECT_EQ(bad.said,
+              "t.yaml:1:9: error: system \"Shop!\" may hold only lower-case letters, digits and hyphens\n"
+              "t.yaml:2:1: error: unknown key \"gatway\" in the manifest; did you mean \"gateway\"?\n"
+              "t.yaml:6:3: error: unknown key \"head\" in the gateway; it belongs under \"limits\"\n"
+              "t.yaml:8:15: error: path \"api\" must start with \"/\"\n"
+              "t.yaml:8:31: error: unknown key \"tiemout\" in a route; did you mean \"timeout\"?\n"
+              "t.yaml:9:7: error: a route needs the key \"path\"; add it, such as path: /api/*\n"
+              "t.yaml:9:13: error: to must be a service's name, not a list\n"
+              "t.yaml:9:31: error: timeout must be a duration such as 2s, not a list\n"
+              "t.yaml:9:51: error: an item of methods must be one of GET, POST or DELETE, not \"GETT\"; did you "
+              "mean "
+              "\"GET\"?\n"
+              "t.yaml:9:57: error: an item of methods must be one of GET, POST or DELETE, not \"get\"; did you "
+              "mean "
+              "\"GET\"?\n"
+              "t.yaml:9:62: error: methods has \"GET\" already on line 9, column 46; keep one of them\n"
+              "t.yaml:9:87: error: attempts must be from 1 to 10, not \"0\"\n"
+              "t.yaml:9:98: error: budget must be a percentage such as 50%, not \"0.5\"; write 50%\n"
+              "t.yaml:10:7: error: an item of routes must be a route, written as a map, not \"nonsense\"\n"
+              "t.yaml:12:3: error: a context's name \"Ordering\" may hold only lower-case letters, digits and "
+              "hyphens\n"
+              "t.yaml:13:33: error: replicas must be a whole number, not \"2\"; remove the quotes\n"
+              "t.yaml:13:54: error: mode must be one of http or tcp, not \"htpp\"; did you mean \"http\"?\n"
+              "t.yaml:13:67: error: env must be a map from a name to text, not a list\n"
+              "t.yaml:14:12: error: \"users\" in \"Ordering\" in contexts must be a service, written as a map, not "
+              "nothing; write its keys below it, indented, or {} for the defaults\n"
+              "t.yaml:15:10: error: a service has either \"run\" or \"address\"; remove or add one\n"
+              "t.yaml:16:14: error: development must be true or false, not \"yes\"; write true\n");
 }
 
 TEST(Schema, what_is_wrong_keeps_its_default_so_that_later_checks_can_run) {
-    const Read bad = read(
-        "system: s\ngateway: { routes: [{ path: /a, to: x, timeout: soon }, 5, { path: /b, to: y }] }\n");
+    const Read bad =
+        read("system: s\ngateway: { routes: [{ path: /a, to: x, timeout: soon }, 5, { path: /b, to: y }] }\n");
     EXPECT_EQ(bad.diagnostics.errors(), 2U);
     ASSERT_EQ(bad.config.gateway.routes.size(), 2U);
     EXPECT_EQ(bad.config.gateway.routes[0].timeout, 15s);
@@ -298,8 +294,7 @@ TEST(Schema, quantities_say_what_is_missing_or_out_of_range) {
             read("system: s\ngateway: { routes: [{ path: /, to: x, " + std::string{route} + " }] }\n").said;
         return out.empty() ? out : out.substr(out.find("error: ") + 7);
     };
-    EXPECT_EQ(said("timeout: 5"),
-              "timeout must be a duration such as 2s, not \"5\"; add a unit: 5s or 5ms\n");
+    EXPECT_EQ(said("timeout: 5"), "timeout must be a duration such as 2s, not \"5\"; add a unit: 5s or 5ms\n");
     EXPECT_EQ(said("timeout: 2h"), "timeout must be from 1ms to 1h, not \"2h\"\n");
     EXPECT_EQ(said("timeout: '2s'"), "");
     EXPECT_EQ(said("retry: { attempts: 010 }"), "attempts must be a whole number, not \"010\"\n");
@@ -309,10 +304,9 @@ TEST(Schema, quantities_say_what_is_missing_or_out_of_range) {
     EXPECT_EQ(said("retry: { budget: 101% }"), "budget must be from 0% to 100%, not \"101%\"\n");
     EXPECT_EQ(said("retry: { budget: 12.5% }"), "");
     EXPECT_EQ(said("to: ''"), "the key \"to\" was given already on line 2, column 32; keep one of them\n");
-    EXPECT_EQ(
-        said("methods: GET"),
-        "methods must be a list (each item one of GET, POST or DELETE), not \"GET\"; put it into brackets: "
-        "[GET]\n");
+    EXPECT_EQ(said("methods: GET"),
+              "methods must be a list (each item one of GET, POST or DELETE), not \"GET\"; put it into brackets: "
+              "[GET]\n");
 }
 
 TEST(Schema, a_key_one_level_off_is_sent_home) {
@@ -336,8 +330,7 @@ TEST(Schema, an_empty_manifest_is_told_what_it_needs) {
 }
 
 TEST(Schema, a_mistake_in_an_anchored_map_is_said_once) {
-    const Read bad =
-        read("system: s\ncontexts:\n  a: { x: &x { run: r, replicas: 1000 }, y: *x, z: { <<: *x } }\n");
+    const Read bad = read("system: s\ncontexts:\n  a: { x: &x { run: r, replicas: 1000 }, y: *x, z: { <<: *x } }\n");
     EXPECT_EQ(bad.said, "t.yaml:3:34: error: replicas must be from 0 to 100, not \"1000\"\n");
 }
 
@@ -364,10 +357,8 @@ TEST(Schema, json_schema_says_the_same_rules) {
     EXPECT_EQ(schema["$defs"]["gateway_s_limits"]["properties"]["headers"].dump(),
               R"({"type":"integer","minimum":1,"maximum":1000,"default":100})");
     const Json& contexts = schema["properties"]["contexts"];
-    EXPECT_EQ(contexts["additionalProperties"]["additionalProperties"].dump(),
-              R"({"$ref":"#/$defs/service"})");
-    EXPECT_EQ(contexts["additionalProperties"]["propertyNames"]["pattern"],
-              "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$");
+    EXPECT_EQ(contexts["additionalProperties"]["additionalProperties"].dump(), R"({"$ref":"#/$defs/service"})");
+    EXPECT_EQ(contexts["additionalProperties"]["propertyNames"]["pattern"], "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$");
     const Json& service = schema["$defs"]["service"]["properties"];
     EXPECT_TRUE(service.contains("run"));  // included from another struct
     EXPECT_EQ(service["health"]["anyOf"][1].dump(), R"({"$ref":"#/$defs/health_check"})");
@@ -378,39 +369,9 @@ TEST(Schema, json_schema_says_the_same_rules) {
 TEST(Schema, reference_text_has_a_row_for_every_key) {
     const std::string text = shop_schema().reference();
     EXPECT_TRUE(text.contains("## a route\n\n| key | value | default | meaning |\n")) << text;
-    EXPECT_TRUE(text.contains("| `timeout` | a duration such as 2s | `15s` | of the whole request |\n"))
-        << text;
+    EXPECT_TRUE(text.contains("| `timeout` | a duration such as 2s | `15s` | of the whole request |\n")) << text;
     EXPECT_TRUE(text.contains("| `path` | a path | required |  Example: `/api/*` |\n")) << text;
     EXPECT_TRUE(text.contains("## a health check\n")) << text;
-}
-
-TEST(Schema, a_custom_type_is_read_and_written_by_its_own_functions) {
-    struct Address {
-        std::string host;
-        uint16_t port = 0;
-    };
-    struct Config {
-        std::optional<Located<Address>> listen;
-    };
-    const auto parse = [](std::string_view text) -> std::expected<Address, std::string> {
-        const size_t colon = text.find(':');
-        if (colon == std::string_view::npos) return std::unexpected("");
-        if (colon == 0) return std::unexpected("must name a host");
-        return Address{std::string{text.substr(0, colon)}, 80};
-    };
-    const auto format = [](const Address& address) { return address.host + ":80"; };
-    const auto schema =
-        Object<Config>("a config")
-            .field("listen", &Config::listen, custom<Address>("an address such as h:80", parse, format));
-    const auto run = [&](std::string_view yaml) {
-        Document document = parse_document(yaml, "t");
-        const Config config = schema.parse(document.root, document.diagnostics);
-        return document.diagnostics.to_text() + schema.dump(config);
-    };
-    EXPECT_EQ(run("listen: a:80"), "listen: a:80\n");
-    EXPECT_EQ(run("listen: a"),
-              "t:1:9: error: listen must be an address such as h:80, not \"a\"\n# listen: not set\n");
-    EXPECT_EQ(run("listen: ':80'"), "t:1:9: error: listen \":80\" must name a host\n# listen: not set\n");
 }
 
 TEST(SchemaDeath, a_key_declared_twice_is_a_mistake_of_ours) {
