@@ -97,7 +97,7 @@ def check_library_include(house, room, is_test, target):
                 "and say why in docs/dependencies.md")
     if rooms == ["*"] or room in rooms or (rooms == ["-"] and is_test):
         return None
-    allowed = "unit tests (*_test.cpp)" if rooms == ["-"] else ", ".join(rooms)
+    allowed = "unit tests (*_test.cpp, *_testing.h)" if rooms == ["-"] else ", ".join(rooms)
     return (f"<{target}> may be included only in {allowed}, so that the rest of the house does not depend on it; "
             "ask that room for what you need, or change tools/floors.txt and say why")
 
@@ -113,7 +113,7 @@ def check_sources(root, house, links):
         if files and room not in links:
             problems.append(f"src/{room}/: CMakeLists.txt has no tl_room({room} ...), so it is not built; add it")
         for path in files:
-            is_test = path.name.endswith("_test.cpp")
+            is_test = path.name.endswith(("_test.cpp", "_testing.h"))
             for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
                 found = INCLUDE.match(line)
                 if not found:

@@ -1,0 +1,146 @@
+#include "proxy/attempt.h"
+
+#include <ranges>
+
+#include "proxy/filter.h"
+#include "proxy/hop.h"
+#include "proxy/tunnel.h"
+
+namespace tl::proxy {
+
+using http::BodyLength;
+using http::Piece;
+
+namespace {
+
+base::Error from_side(base::Error error, base::Side side) {
+    error.side = side;
+    return error;
+}
+
+}  // namespace
+
+rt::Task<base::Result<void>> Attempt::run(UpgradeTo upgrade, rt::Wait wait) {
+    auto pooled = co_await upstream_->acquire(*instance_, engine_->pool_limits(), engine_->client_limits(), wait);
+    if (!pooled) co_return base::fail(from_side(std::move(pooled.error()), base::Side::upstream));
+
+    auto result = co_await exchange_on(pooled->connection->open_exchange(), upgrade, wait);
+    const bool reusable = pooled->connection->close_exchange();
+    if (reusable && result) {
+        upstream_->put_back(*instance_, std::move(*pooled), engine_->pool_limits());
+    } else {
+        upstream_->count_closed();
+    }
+    co_return result;
+}
+
+rt::Task<base::Result<void>> Attempt::exchange_on(http::ClientExchange& upstream, UpgradeTo upgrade, rt::Wait wait) {
+    const codec::RequestHead& request = context_->head();
+    const http::OutgoingRequest outgoing{.method = request.method_text,
+                                         .target = context_->target(),
+                                         .headers = &request.headers,
+                                         .length = body_->length,
+                                         .upgrade = upgrade.protocol};
+    const rt::Wait bounded{wait.deadline, &stop_};
+    nothing_sent_ = false;
+    const auto sent = co_await upstream.send(outgoing, body_->first, bounded);
+    context_->record.bytes_in = body_->first.data.size();
+    // Even a failed send may have an answer waiting, such as a 413: so the head is awaited in any case.
+    rt::Gate gate;
+    if (sent && !body_->first.end) gate.spawn("request body", pump_request(upstream));
+
+    base::Result<void> result;
+    auto head = co_await final_head(upstream, bounded);
+    if (!head) {
+        result = base::fail(std::move(client_error_ ? *client_error_ : head.error()));
+    } else if ((*head)->status == 101) {
+        result = co_await relay_tunnel(*context_, upstream, **head);
+    } else {
+        result = co_await relay_response(upstream, **head);
+    }
+    stop_.request();
+    co_await gate.closed();
+    co_return result;
+}
+
+// The final head; 1xx on the way are passed on to the client.
+rt::Task<base::Result<codec::ResponseHead*>> Attempt::final_head(http::ClientExchange& upstream, rt::Wait wait) {
+    for (;;) {
+        auto head = co_await upstream.read_head(wait);
+        if (!head) {
+            // Cancelled because the client left, not because the instance failed.
+            if (head.error().code == base::Code::cancelled) head.error().side = base::Side::downstream;
+            co_return head;
+        }
+        if ((*head)->status >= 200 || (*head)->status == 101) co_return head;
+        prepare_response(*context_, **head);
+        const auto passed =
+            co_await context_->exchange.send_informational({.status = (*head)->status, .headers = &(*head)->headers});
+        if (!passed) co_return base::fail(from_side(passed.error(), base::Side::downstream));
+    }
+}
+
+rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstream, codec::ResponseHead& head) {
+    telemetry::Record& record = context_->record;
+    prepare_response(*context_, head);
+    for (const auto& filter : std::views::reverse(context_->route->filters)) filter->on_response(*context_, head);
+    record.status = head.status;
+    record.first_byte_ns = static_cast<uint64_t>((rt::this_loop().now() - context_->began).count());
+
+    Piece piece;
+    base::Error broken;
+    bool whole = true;
+    if (auto ready = upstream.try_read()) {
+        whole = ready->has_value();
+        if (whole) piece = **ready;
+        if (!whole) broken = std::move(ready->error());
+    }
+    const http::OutgoingResponse outgoing{
+        .status = head.status, .reason = head.reason, .headers = &head.headers, .length = upstream.response_length()};
+    auto sent = co_await context_->exchange.send(outgoing, piece);
+    record.bytes_out += piece.data.size();
+    const rt::Wait wait = {base::kNever, &context_->exchange.cancel()};
+    while (whole && sent && !piece.end) {
+        auto next = co_await upstream.read(wait);
+        whole = next.has_value();
+        if (!whole) {
+            broken = std::move(next.error());
+            break;
+        }
+        piece = *next;
+        sent = co_await context_->exchange.send_body(piece, piece.end ? &upstream.trailers() : nullptr);
+        record.bytes_out += piece.data.size();
+    }
+    if (!sent) {
+        record.set(telemetry::Record::kClientGone);
+        co_return base::fail(from_side(std::move(sent.error()), base::Side::downstream));
+    }
+    if (whole) co_return base::Result<void>{};
+    context_->exchange.abort();
+    record.set(telemetry::Record::kTruncated);
+    const bool left = broken.code == base::Code::cancelled;
+    co_return base::fail(from_side(std::move(broken), left ? base::Side::downstream : base::Side::upstream));
+}
+
+// Sends what the client still sends, at the pace of the slower side.
+rt::Task<void> Attempt::pump_request(http::ClientExchange& upstream) {
+    const rt::Wait wait{base::kNever, &stop_};
+    for (;;) {
+        auto piece = co_await body_->exchange->read(wait);
+        body_->read_on = true;
+        if (!piece) {
+            if (piece.error().code != base::Code::cancelled) {
+                client_error_ = from_side(std::move(piece.error()), base::Side::downstream);
+            }
+            stop_.request();
+            co_return;
+        }
+        const auto* trailers = piece->end ? &body_->exchange->trailers() : nullptr;
+        const auto sent = co_await upstream.send_body(*piece, trailers, wait);
+        context_->record.bytes_in += piece->data.size();
+        // The instance takes no more; whether it has answered shows where its head is read.
+        if (!sent || piece->end) co_return;
+    }
+}
+
+}  // namespace tl::proxy

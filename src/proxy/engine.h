@@ -1,0 +1,61 @@
+// The data path of one core: its upstreams with their pools, its counters and its ring of records. Every request of the
+// core, from whatever door, runs on it. Made on its core and ended there: stop() before it dies. Control tells it of
+// changes by messages to its loop.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "http/server.h"
+#include "proxy/door.h"
+#include "proxy/upstream.h"
+#include "rt/gate.h"
+
+namespace tl::proxy {
+
+// Called on this core for what may change an instance's health: each failure, and the first success after one.
+using OutcomeReporter = std::function<void(OutcomeReport)>;
+
+class Engine {
+  public:
+    Engine(telemetry::NameTable& names, OutcomeReporter report, size_t records = telemetry::RecordRing::kDefaultCapacity);
+    ~Engine();
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
+
+    // Makes room for the ids of a new snapshot, before its doors are used.
+    void reserve(size_t series, size_t pools) { metrics_.reserve(series, pools); }
+    // The upstream of a service; made when first named. Ids are of the name and series tables.
+    void add_upstream(const std::string& service, telemetry::NameId id, telemetry::PoolId pool);
+    void apply_endpoints(const EndpointSetPtr& set);
+
+    [[nodiscard]] Upstream* upstream(telemetry::NameId id) { return id < upstreams_.size() ? upstreams_[id].get() : nullptr; }
+    [[nodiscard]] uint32_t in_flight(std::string_view service, std::string_view instance) const;
+    void report(const Upstream& upstream, Instance& instance, Outcome outcome);
+
+    [[nodiscard]] telemetry::CoreMetrics& metrics() { return metrics_; }
+    [[nodiscard]] telemetry::RecordRing& records() { return records_; }
+    [[nodiscard]] const PoolLimits& pool_limits() const { return pool_limits_; }
+    [[nodiscard]] const http::ClientLimits& client_limits() const { return client_limits_; }
+
+    // Ends the background work and closes idle connections.
+    [[nodiscard]] rt::Task<void> stop();
+
+  private:
+    [[nodiscard]] rt::Task<void> sweep_loop();
+
+    telemetry::NameTable* names_;
+    OutcomeReporter report_;
+    telemetry::CoreMetrics metrics_;
+    telemetry::RecordRing records_;
+    PoolLimits pool_limits_;
+    http::ClientLimits client_limits_;
+    std::vector<std::unique_ptr<Upstream>> upstreams_;  // by name id of the service
+    std::map<std::string, Upstream*, std::less<>> by_service_;
+    rt::Cancel cancel_;
+    rt::Gate gate_;
+};
+
+}  // namespace tl::proxy

@@ -1,0 +1,85 @@
+#include "proxy/forward.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "proxy/attempt.h"
+#include "proxy/hop.h"
+
+namespace tl::proxy {
+
+namespace {
+
+constexpr size_t kMostTried = 8;
+
+Outcome outcome_of(const base::Error& error) {
+    switch (error.code) {
+        case base::Code::unreachable: return Outcome::connect_failed;
+        case base::Code::timeout: return Outcome::timeout;
+        default: return Outcome::reset;
+    }
+}
+
+Denial denial_of(const base::Error& error, const Upstream& upstream, const Instance* instance) {
+    const Cause cause = cause_of(error);
+    if (instance == nullptr || error.side == base::Side::downstream) return {cause, error.message()};
+    return {cause, fmt::format("{} ({}): {}", upstream.service(), instance->id, error.message())};
+}
+
+Denial no_instance(const Upstream& upstream) {
+    const EndpointSetPtr& set = upstream.set();
+    const bool told = set != nullptr && !set->reason.empty();
+    return {Cause::no_healthy_instance, fmt::format("service \"{}\" has no healthy instance{}{}", upstream.service(),
+                                                    told ? ": " : "", told ? set->reason : "")};
+}
+
+// A request may be sent again when the first time cannot have had an effect, or a second effect does no harm; and when
+// there is still all of it to send.
+bool may_retry(const RequestContext& context, const Attempt& attempt, const base::Error& error, size_t made) {
+    if (made >= context.route->retry.attempts || context.exchange.response_started()) return false;
+    if (error.side != base::Side::upstream || !attempt.body_intact()) return false;
+    if (error.code == base::Code::timeout || error.code == base::Code::invalid) return false;
+    return attempt.nothing_sent() || context.idempotent;
+}
+
+}  // namespace
+
+rt::Task<void> forward(Engine& engine, RequestContext& context) {
+    Upstream* const upstream = engine.upstream(context.route->service_id);
+    const UpgradeTo upgrade{prepare_request(context)};
+    context.idempotent = codec::is_idempotent(context.head().method);
+    const rt::Wait wait{base::deadline_after(context.began, context.route->timeout), &context.exchange.cancel()};
+    RequestBody body{context.exchange};
+    std::array<Instance*, kMostTried> tried{};
+    size_t made = 0;
+
+    for (;;) {
+        Instance* const instance =
+            upstream == nullptr ? nullptr
+                                : upstream->pick(rt::this_loop().random(), {tried.data(), std::min(made, kMostTried)});
+        if (instance == nullptr) {
+            context.refusal = no_instance(*upstream);
+            co_return;
+        }
+        if (upstream->panic()) context.record.set(telemetry::Record::kPanic);
+        upstream->hold(*instance);
+        const base::TimePoint started = rt::this_loop().now();
+        Attempt attempt{engine, context, *upstream, *instance, body};
+        const auto result = co_await attempt.run(upgrade, wait);
+
+        const Outcome outcome = result ? (context.record.status >= 500 ? Outcome::failure : Outcome::success)
+                                       : outcome_of(result.error());
+        const bool upstreams_fault = !result && result.error().side == base::Side::upstream;
+        context.record.add_attempt(instance->name, started - context.began, rt::this_loop().now() - started,
+                                   static_cast<uint8_t>(outcome));
+        if (result || upstreams_fault) engine.report(*upstream, *instance, outcome);
+        const bool again = !result && may_retry(context, attempt, result.error(), ++made);
+        if (!result && !again) context.refusal = denial_of(result.error(), *upstream, instance);
+        if (made > 0 && made <= kMostTried) tried[made - 1] = instance;
+        upstream->release(*instance);
+        if (!again) co_return;
+    }
+}
+
+}  // namespace tl::proxy

@@ -1,0 +1,17 @@
+// What one hop must take out of heads and put into them, whatever the features do: hop-by-hop fields (RFC 9110 7.6.1),
+// trace context, request id. Plain functions.
+#pragma once
+
+#include "proxy/request_context.h"
+
+namespace tl::proxy {
+
+// Continues or begins the trace, and fills the record with what is known at the start.
+void begin_trace(RequestContext& context, base::Random& random);
+// Makes the request's head one that may be sent on: hop-by-hop fields out; Host, traceparent and X-Request-Id in.
+// Returns the protocol to upgrade to, or "".
+[[nodiscard]] std::string_view prepare_request(RequestContext& context);
+// The same for the answer's head.
+void prepare_response(RequestContext& context, codec::ResponseHead& head);
+
+}  // namespace tl::proxy

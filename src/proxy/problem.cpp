@@ -1,0 +1,63 @@
+#include "proxy/problem.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.h"
+#include "proxy/door.h"
+
+namespace tl::proxy {
+
+namespace {
+
+constexpr size_t kRoutesShown = 10;
+
+nlohmann::ordered_json problem_of(const RequestContext& context) {
+    const CauseInfo& cause = info(context.refusal.cause);
+    nlohmann::ordered_json problem{{"type", fmt::format("urn:trunkline:cause:{}", cause.code)},
+                                   {"title", cause.title},
+                                   {"status", cause.status},
+                                   {"cause", cause.code}};
+    if (!context.refusal.detail.empty()) problem["detail"] = context.refusal.detail;
+    problem["trace_id"] = telemetry::to_hex(context.trace.trace);
+    if (context.refusal.cause != Cause::no_route || !context.door.development) return problem;
+    auto considered = nlohmann::ordered_json::array();
+    for (const auto& [route, why] : context.door.routes.explain(context.head(), context.path, kRoutesShown)) {
+        considered.push_back({{"route", route->rule.name}, {"to", route->service}, {"why_not", why}});
+    }
+    problem["considered"] = std::move(considered);
+    return problem;
+}
+
+}  // namespace
+
+rt::Task<base::Result<void>> send_problem(RequestContext& context) {
+    const CauseInfo& cause = info(context.refusal.cause);
+    // Paths may hold bytes that are no UTF-8: they are shown as replacement characters, never refused here.
+    const std::string body =
+        problem_of(context).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+    codec::HeaderTable headers;
+    headers.add(codec::Field::content_type, "application/problem+json");
+    headers.add(codec::Field::cache_control, "no-store");
+    if (cause.status == 503) headers.add(codec::Field::retry_after, "1");
+    const std::string trace = telemetry::to_hex(context.trace.trace);
+    headers.add("X-Trace-Id", trace);
+    headers.add("X-Trunkline-Cause", cause.code);
+    const http::OutgoingResponse response{
+        .status = cause.status, .headers = &headers, .length = {http::BodyLength::Kind::known, body.size()}};
+    context.record.status = cause.status;
+    context.record.set(telemetry::Record::kOwnReply);
+    const auto sent = co_await context.exchange.send(response, {body, true});
+    if (sent) context.record.bytes_out += body.size();
+    co_return sent;
+}
+
+Denial explain_no_route(const RequestContext& context) {
+    const codec::RequestHead& head = context.head();
+    return {Cause::no_route, fmt::format("no route of {} takes {} {} for host \"{}\"", context.door.name,
+                                         base::printable(head.method_text), base::printable(context.path),
+                                         base::printable(head.authority))};
+}
+
+}  // namespace tl::proxy
