@@ -57,6 +57,7 @@ class AccessLog {
     AccessLog(AccessLogConfig config, RecordWords words, int fd, bool owned);
 
     void append(const Record& record);
+    [[nodiscard]] std::string_view next_piece() const;
     void rotate_if_large();
     void failed(std::string_view what, int number);
 
@@ -64,6 +65,7 @@ class AccessLog {
     RecordWords words_;
     int fd_;
     bool owned_;           // closed at the end
+    bool regular_;         // fd_ is a file: takes any size at once
     bool ask_first_;       // fd_ may block: poll it and write small pieces
     uint64_t size_ = 0;    // of the file
     std::string pending_;  // whole lines; the first written_ bytes are out already
