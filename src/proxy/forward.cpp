@@ -37,7 +37,7 @@ Denial no_instance(const Upstream& upstream) {
 // A request may be sent again when the first time cannot have had an effect, or a second effect does no harm; and when
 // there is still all of it to send.
 bool may_retry(const RequestContext& context, const Attempt& attempt, const base::Error& error, size_t made) {
-    if (made >= context.route->retry.attempts || context.exchange.response_started()) return false;
+    if (made >= context.route->traffic.attempts || context.exchange.response_started()) return false;
     if (error.side != base::Side::upstream || !attempt.body_intact()) return false;
     if (error.code == base::Code::timeout || error.code == base::Code::invalid) return false;
     return attempt.nothing_sent() || context.idempotent;
@@ -49,7 +49,7 @@ rt::Task<void> forward(Engine& engine, RequestContext& context) {
     Upstream* const upstream = engine.upstream(context.route->service_id);
     const UpgradeTo upgrade{prepare_request(context)};
     context.idempotent = codec::is_idempotent(context.head().method);
-    const rt::Wait wait{base::deadline_after(context.began, context.route->timeout), &context.exchange.cancel()};
+    const rt::Wait wait{base::deadline_after(context.began, context.route->traffic.timeout), &context.exchange.cancel()};
     RequestBody body{context.exchange};
     std::array<Instance*, kMostTried> tried{};
     size_t made = 0;

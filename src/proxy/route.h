@@ -39,8 +39,11 @@ struct Denial {
     std::string detail;
 };
 
-struct RetryRule {
-    uint32_t attempts = 3;              // in all, the first included
+// How requests to a service are treated. Stands in the manifest beside the service; a route may say otherwise.
+struct TrafficRule {
+    base::Duration timeout = std::chrono::seconds{15};     // to the head of the final answer, retries included
+    base::Duration stream_idle = std::chrono::minutes{5};  // silence within a body or a tunnel
+    uint32_t attempts = 3;                                 // in all, the first included
 };
 
 struct Route {
@@ -48,9 +51,7 @@ struct Route {
     std::string service;
     std::optional<Denial> denial;
     std::optional<PathTemplate> rewrite;
-    base::Duration timeout = std::chrono::seconds{15};          // to the head of the final answer, retries included
-    base::Duration stream_idle = std::chrono::minutes{5};       // silence within a body or a tunnel
-    RetryRule retry;
+    TrafficRule traffic;
     std::vector<std::shared_ptr<const Filter>> filters;  // in the order in which they see the request
     uint32_t id = 0;                    // name ids of telemetry
     uint32_t service_id = 0;

@@ -71,7 +71,7 @@ rt::Task<base::Result<void>> relay_tunnel(RequestContext& context, http::ClientE
 
     const http::Tunnel client = context.exchange.tunnel();
     const http::Tunnel server = upstream.tunnel();
-    TunnelState state{context.exchange.cancel(), context.route->stream_idle};
+    TunnelState state{context.exchange.cancel(), context.route->traffic.stream_idle};
     rt::Gate gate;
     gate.spawn("tunnel to the service",
                relay(*client.stream, *server.stream, client.early, state, context.record.bytes_in));

@@ -1,0 +1,181 @@
+#include "gateway/config.h"
+
+#include "base/text.h"
+#include "codec/http1.h"
+
+namespace tl::gateway {
+
+using namespace std::chrono_literals;
+using manifest::duration;
+using manifest::integer;
+using manifest::list_of;
+using manifest::map_of;
+using manifest::Object;
+using manifest::size;
+using manifest::text;
+
+namespace {
+
+std::string check_path(std::string_view path) {
+    const auto pattern = proxy::PathPattern::parse(path);
+    return pattern ? "" : "is no path pattern: " + pattern.error().context;
+}
+
+std::string check_rewrite(std::string_view path) {
+    return path.starts_with('/') ? "" : "must begin with \"/\"";
+}
+
+std::string check_host(std::string_view host) {
+    const std::string_view name = host.starts_with("*.") ? host.substr(2) : host;
+    if (name.find(':') != std::string_view::npos) return "must be a host name without a port";
+    return codec::is_valid_authority(name) ? "" : "is no host name; write a.example or *.example";
+}
+
+std::string check_method(std::string_view method) {
+    if (!codec::is_token(method)) return "is no HTTP method";
+    for (const char c : method) {
+        if (c >= 'a' && c <= 'z') return "must be upper case, such as GET";
+    }
+    return "";
+}
+
+std::string check_header_name(std::string_view name) { return codec::is_token(name) ? "" : "is no header name"; }
+
+const Object<RetryConfig>& retry_schema() {
+    static const auto schema =
+        Object<RetryConfig>("a retry rule")
+            .field("attempts", &RetryConfig::attempts, integer().range(1, 8))
+            .doc("Tries in all, the first included. Only what is safe to repeat, or was never sent, is tried again.");
+    return schema;
+}
+
+const Object<RouteConfig>& route_schema() {
+    static const auto schema =
+        Object<RouteConfig>("a route")
+            .position(&RouteConfig::at)
+            .field("path", &RouteConfig::path, text("a path such as /api/users/*").check(check_path))
+            .required()
+            .doc("Exact, with {name} for one segment, or ending in /* for everything below.")
+            .example("/api/users/*")
+            .field("host", &RouteConfig::host, text("a host name").check(check_host))
+            .doc("Only for this host; *.example.com for all below it. Without: every host.")
+            .field("methods", &RouteConfig::methods,
+                   list_of(text("a method").check(check_method)).unique().or_single())
+            .doc("Only these methods. GET takes HEAD too. Without: all.")
+            .field("headers", &RouteConfig::headers, map_of(text("a header's value").any_scalar()).names(text("a header's name").check(check_header_name)))
+            .doc("Only with these headers; \"*\" for any value.")
+            .field("query", &RouteConfig::query, map_of(text("a parameter's value").any_scalar()).names(text("a query parameter")))
+            .doc("Only with these query parameters; \"*\" for any value.")
+            .field("to", &RouteConfig::to, manifest::dns_label("a service's name"))
+            .required()
+            .doc("The service that gets the request.")
+            .field("rewrite", &RouteConfig::rewrite, text("a path").check(check_rewrite))
+            .doc("The path that the service sees. A trailing /* takes over what the path's /* matched, {name} a parameter.")
+            .example("/users/*")
+            .field("priority", &RouteConfig::priority, integer().range(-1000, 1000))
+            .doc("Higher wins over more specific.")
+            .field("timeout", &RouteConfig::timeout, duration().range(1ms, 1h))
+            .doc("Until the head of the answer, retries included.")
+            .default_is("the service's timeout")
+            .field("stream_idle", &RouteConfig::stream_idle, duration().range(1ms, 24h))
+            .doc("Silence after which a streamed answer or an upgraded connection ends.")
+            .default_is("the service's stream_idle")
+            .field("retry", &RouteConfig::retry, retry_schema())
+            .doc("Tries on other instances.")
+            .default_is("the service's retry");
+    return schema;
+}
+
+const Object<LimitsConfig>& limits_schema() {
+    static const auto schema = Object<LimitsConfig>("the gateway's limits")
+                                   .field("head", &LimitsConfig::head, size().range(1024, 1 << 20))
+                                   .doc("Bytes of a request's head.")
+                                   .field("headers", &LimitsConfig::headers, integer().range(8, 1000))
+                                   .doc("Header lines of a request.")
+                                   .field("target", &LimitsConfig::target, size().range(256, 64 << 10))
+                                   .doc("Bytes of path and query.")
+                                   .field("body", &LimitsConfig::body, size().range(0, int64_t{1} << 40))
+                                   .doc("Bytes of a request's body.")
+                                   .field("connections", &LimitsConfig::connections, integer().range(1, 1 << 20))
+                                   .doc("Client connections a thread; more are closed at once.");
+    return schema;
+}
+
+const Object<TimeoutsConfig>& timeouts_schema() {
+    static const auto schema = Object<TimeoutsConfig>("the gateway's timeouts")
+                                   .field("head", &TimeoutsConfig::head, duration().range(10ms, 1h))
+                                   .doc("From the first byte of a head to its end.")
+                                   .field("body", &TimeoutsConfig::body, duration().range(10ms, 1h))
+                                   .doc("Between two pieces of a request's body.")
+                                   .field("write", &TimeoutsConfig::write, duration().range(10ms, 1h))
+                                   .doc("Until a client that reads slowly takes more.")
+                                   .field("idle", &TimeoutsConfig::idle, duration().range(10ms, 24h))
+                                   .doc("Between two requests of one connection.");
+    return schema;
+}
+
+}  // namespace
+
+std::expected<net::Address, std::string> parse_listen(std::string_view text) {
+    const bool only_port = text.find_first_not_of("0123456789") == std::string_view::npos;
+    const auto address = net::Address::parse(only_port ? "127.0.0.1:" + std::string{text} : std::string{text});
+    if (address && (address->is_unix() || address->port() != 0)) return *address;
+    return std::unexpected("must be a port or an address with a port, such as 8080 or 0.0.0.0:8080");
+}
+
+const Object<GatewayConfig>& gateway_schema() {
+    static const auto schema =
+        Object<GatewayConfig>("the gateway")
+            .field("listen", &GatewayConfig::listen,
+                   list_of(manifest::custom<net::Address>("a port or an address such as 0.0.0.0:8080", parse_listen,
+                                                          [](const net::Address& a) { return a.to_string(); }))
+                       .at_least(1)
+                       .or_single())
+            .doc("Where clients connect. A port alone listens on 127.0.0.1; 0.0.0.0:8080 is open to the network.")
+            .field("threads", &GatewayConfig::threads, integer().range(1, 64))
+            .doc("Threads of the data path.")
+            .default_is("one a core, at most 4")
+            .field("trust_forwarded", &GatewayConfig::trust_forwarded, manifest::boolean())
+            .doc("Keep Forwarded and X-Forwarded-* that clients send, and append to them. Only behind a proxy of your own.")
+            .field("limits", &GatewayConfig::limits, limits_schema())
+            .doc("What a client may send.")
+            .field("timeouts", &GatewayConfig::timeouts, timeouts_schema())
+            .doc("How long a client may take.")
+            .field("routes", &GatewayConfig::routes, list_of(route_schema()))
+            .doc("What is reachable from outside; everything else is a 404.");
+    return schema;
+}
+
+http::ServerLimits server_limits(const GatewayConfig& config) {
+    http::ServerLimits limits;
+    limits.head.head = config.limits.head;
+    limits.head.headers = config.limits.headers;
+    limits.head.target = config.limits.target;
+    limits.body = config.limits.body;
+    limits.head_deadline = config.timeouts.head;
+    limits.body_idle = config.timeouts.body;
+    limits.write_idle = config.timeouts.write;
+    limits.keep_alive = config.timeouts.idle;
+    return limits;
+}
+
+base::Result<proxy::RouteRule> make_rule(const RouteConfig& config) {
+    proxy::RouteRule rule;
+    auto pattern = proxy::PathPattern::parse(config.path.value);
+    if (!pattern) return base::fail(pattern.error());
+    rule.path = std::move(*pattern);
+    rule.host = base::lower(config.host);
+    rule.methods = config.methods;
+    rule.priority = config.priority;
+    const auto add_all = [](const manifest::OrderedMap<std::string>& from, std::vector<proxy::FieldMatch>& to) {
+        for (const auto& [name, value] : from) {
+            to.push_back({name.value, value == "*" ? std::nullopt : std::optional{value}});
+        }
+    };
+    add_all(config.headers, rule.headers);
+    add_all(config.query, rule.query);
+    rule.name = (rule.methods.empty() ? "" : base::join(rule.methods, "|") + " ") + rule.host + config.path.value;
+    return rule;
+}
+
+}  // namespace tl::gateway

@@ -1,0 +1,71 @@
+// What the manifest says about the public door: the `gateway` section with its routes. Plain values with the places where
+// they were written; cross-checks against services are made in app/, which knows them all.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "http/message.h"
+#include "manifest/schema.h"
+#include "net/address.h"
+#include "proxy/route.h"
+
+namespace tl::gateway {
+
+// Where a service's answers are waited for; what a route leaves out comes from its service.
+struct RetryConfig {
+    uint32_t attempts = 3;
+};
+
+struct RouteConfig {
+    manifest::Position at;
+    manifest::Located<std::string> path;
+    std::string host;
+    std::vector<std::string> methods;
+    manifest::OrderedMap<std::string> headers;  // "*": present
+    manifest::OrderedMap<std::string> query;
+    manifest::Located<std::string> to;
+    std::optional<manifest::Located<std::string>> rewrite;
+    int priority = 0;
+    std::optional<base::Duration> timeout;
+    std::optional<base::Duration> stream_idle;
+    std::optional<RetryConfig> retry;
+};
+
+struct LimitsConfig {
+    uint32_t head = 32 * 1024;
+    uint32_t headers = 100;
+    uint32_t target = 8 * 1024;
+    uint64_t body = 16ULL << 20;
+    uint32_t connections = 65536;  // a core
+};
+
+struct TimeoutsConfig {
+    base::Duration head = std::chrono::seconds{10};
+    base::Duration body = std::chrono::seconds{30};
+    base::Duration write = std::chrono::seconds{30};
+    base::Duration idle = std::chrono::seconds{75};
+};
+
+struct GatewayConfig {
+    std::vector<manifest::Located<net::Address>> listen;
+    std::optional<uint32_t> threads;  // data cores
+    bool trust_forwarded = false;
+    LimitsConfig limits;
+    TimeoutsConfig timeouts;
+    std::vector<RouteConfig> routes;
+
+    GatewayConfig() { listen.push_back({net::Address::loopback(8080), {}}); }
+};
+
+[[nodiscard]] const manifest::Object<GatewayConfig>& gateway_schema();
+
+// "8080" is 127.0.0.1:8080: what is to be seen from outside must be said (0.0.0.0:8080).
+[[nodiscard]] std::expected<net::Address, std::string> parse_listen(std::string_view text);
+
+[[nodiscard]] http::ServerLimits server_limits(const GatewayConfig& config);
+// The parts of a route that match; the error says what is wrong with its path.
+[[nodiscard]] base::Result<proxy::RouteRule> make_rule(const RouteConfig& config);
+
+}  // namespace tl::gateway

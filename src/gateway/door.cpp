@@ -1,0 +1,52 @@
+#include "gateway/door.h"
+
+#include <cstdlib>
+
+#include "gateway/forwarded.h"
+
+namespace tl::gateway {
+
+namespace {
+
+// The filters of every public route, in the order in which they see a request, with the reason for the place.
+std::vector<std::shared_ptr<const proxy::Filter>> make_chain(const GatewayConfig& config) {
+    return {
+        // Last before the service, so that no later filter sees or forges the client's own claims about its address.
+        std::make_shared<ForwardedFilter>(config.trust_forwarded),
+    };
+}
+
+proxy::Route make_route(const RouteConfig& config, const DoorContext& context) {
+    proxy::Route route;
+    route.rule = make_rule(config).value();
+    route.service = config.to.value;
+    if (config.rewrite) route.rewrite = proxy::PathTemplate::parse(config.rewrite->value, route.rule.path).value();
+    route.traffic = context.traffic(route.service);
+    if (config.timeout) route.traffic.timeout = *config.timeout;
+    if (config.stream_idle) route.traffic.stream_idle = *config.stream_idle;
+    if (config.retry) route.traffic.attempts = config.retry->attempts;
+    route.id = context.names->intern(route.rule.name);
+    route.service_id = context.names->intern(route.service);
+    route.series = context.series->add(telemetry::Door::gateway, route.rule.name, route.service);
+    return route;
+}
+
+}  // namespace
+
+proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context) {
+    auto door = std::make_shared<proxy::Door>();
+    door->kind = telemetry::Door::gateway;
+    door->name = "the gateway";
+    door->development = context.development;
+    door->show_trace = true;
+    const auto chain = make_chain(config);
+    std::vector<proxy::Route> routes;
+    for (const RouteConfig& one : config.routes) {
+        routes.push_back(make_route(one, context));
+        routes.back().filters = chain;
+    }
+    door->routes = proxy::RouteTable::make(std::move(routes));
+    return door;
+}
+
+}  // namespace tl::gateway

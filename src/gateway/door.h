@@ -1,0 +1,24 @@
+// The public door as the data path wants it, from its configuration.
+#pragma once
+
+#include <functional>
+
+#include "gateway/config.h"
+#include "proxy/door.h"
+#include "telemetry/metrics.h"
+#include "telemetry/names.h"
+
+namespace tl::gateway {
+
+struct DoorContext {
+    telemetry::NameTable* names = nullptr;
+    telemetry::SeriesTable* series = nullptr;
+    bool development = false;
+    // The rule that stands beside a service.
+    std::function<proxy::TrafficRule(const std::string& service)> traffic;
+};
+
+// `config` has passed its checks. Control core; the result goes to all cores.
+[[nodiscard]] proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context);
+
+}  // namespace tl::gateway

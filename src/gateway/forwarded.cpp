@@ -1,0 +1,47 @@
+#include "gateway/forwarded.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+namespace tl::gateway {
+
+using codec::Field;
+
+namespace {
+
+// The client's IP in the request's arena; "unknown" on a Unix socket (RFC 7239 6).
+std::string_view client_ip(proxy::RequestContext& context) {
+    const net::Address& peer = context.exchange.peer();
+    char* const text = context.arena.allocate(INET6_ADDRSTRLEN);
+    const void* ip = nullptr;
+    if (peer.family() == AF_INET) ip = &reinterpret_cast<const sockaddr_in*>(peer.raw())->sin_addr;
+    if (peer.family() == AF_INET6) ip = &reinterpret_cast<const sockaddr_in6*>(peer.raw())->sin6_addr;
+    if (ip == nullptr || inet_ntop(peer.family(), ip, text, INET6_ADDRSTRLEN) == nullptr) return "unknown";
+    return text;
+}
+
+}  // namespace
+
+proxy::Filter::Verdict ForwardedFilter::on_request(proxy::RequestContext& context) const {
+    codec::HeaderTable& headers = context.head().headers;
+    base::Arena& arena = context.arena;
+    const std::string_view ip = client_ip(context);
+    const std::string_view host = context.head().authority;
+    const bool v6 = ip.find(':') != std::string_view::npos;
+    std::string_view forwarded = v6 ? arena.concat("for=\"[", ip, "]\";host=\"", host, "\";proto=http")
+                                    : arena.concat("for=", ip, ";host=\"", host, "\";proto=http");
+    std::string_view chain = ip;
+    if (trust_) {
+        const std::string_view before = headers.value(Field::x_forwarded_for);
+        if (!before.empty()) chain = arena.concat(before, ", ", ip);
+        const std::string_view hops = headers.value(Field::forwarded);
+        if (!hops.empty()) forwarded = arena.concat(hops, ", ", forwarded);
+    }
+    headers.set(Field::forwarded, forwarded);
+    headers.set(Field::x_forwarded_for, chain);
+    if (!trust_ || headers.find(Field::x_forwarded_host) == nullptr) headers.set(Field::x_forwarded_host, host);
+    if (!trust_ || headers.find(Field::x_forwarded_proto) == nullptr) headers.set(Field::x_forwarded_proto, "http");
+    return Verdict::proceed;
+}
+
+}  // namespace tl::gateway

@@ -1,0 +1,36 @@
+// The local doors of a workload: one for each service that it may call (ORDERS_URL), and one that takes any by its name
+// (HTTP_PROXY, http://orders/). Both are ordinary doors of the engine; what is not allowed is a route that refuses and
+// names the line to add.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "proxy/door.h"
+#include "telemetry/metrics.h"
+#include "telemetry/names.h"
+
+namespace tl::mesh {
+
+struct Workload {
+    std::string name;
+    std::vector<std::string> calls;
+    std::string place;  // "trunkline.yaml:12": where its `calls` stand, or would
+};
+
+struct MeshContext {
+    telemetry::NameTable* names = nullptr;
+    telemetry::SeriesTable* series = nullptr;
+    bool development = false;
+    std::vector<std::string> services;  // all of the system
+    std::function<proxy::TrafficRule(const std::string& service)> traffic;
+};
+
+// Everything that comes by this door goes to `callee`.
+[[nodiscard]] proxy::DoorPtr make_callee_door(const Workload& caller, const std::string& callee,
+                                              const MeshContext& context);
+// The host name says where a request goes.
+[[nodiscard]] proxy::DoorPtr make_proxy_door(const Workload& caller, const MeshContext& context);
+
+}  // namespace tl::mesh
