@@ -127,8 +127,10 @@ def wait_ready(port, process, log, seconds=10.0, want=200):
         if get(port, 1.0) == want:
             return
         time.sleep(0.02)
-    words = pathlib.Path(log).read_text(errors="replace")[-2000:]
-    raise RuntimeError(f"{process.args[0]} did not answer on 127.0.0.1:{port} (status {process.poll()}); it said:\n{words}")
+    words = pathlib.Path(log).read_text(errors="replace")[-2000:].strip()
+    name = pathlib.Path(process.args[0]).name
+    raise RuntimeError(f"{name} did not answer on 127.0.0.1:{port} (status {process.poll()})"
+                       + (f"; it said:\n{words}" if words else " and said nothing"))
 
 
 # --- The programs that more than one benchmark starts ---

@@ -68,13 +68,15 @@ def reason(house, room, other):
             "through an interface declared here")
 
 
-def check_project_include(house, links, room, target):
+def check_project_include(house, links, room, is_test, target):
     """The complaint about `#include "target"` in `room`, or None."""
     other = target.split("/")[0]
     if target.startswith(".") or "/" not in target:
         return f'"{target}" does not name its room; write it as "room/file.h"'
     if other not in house.floors:
         return f'"{target}": there is no room "{other}" in tools/floors.txt; a library is included with <>'
+    if target.endswith("_testing.h") and not is_test:
+        return f'"{target}" is for unit tests; what the product needs too belongs into a header of its own'
     if other == room:
         return None
     if house.floors[other] >= house.floors[room]:
@@ -118,7 +120,7 @@ def check_sources(root, house, links):
                 found = INCLUDE.match(line)
                 if not found:
                     continue
-                complaint = (check_project_include(house, links, room, found[2]) if found[1] == '"'
+                complaint = (check_project_include(house, links, room, is_test, found[2]) if found[1] == '"'
                              else check_library_include(house, room, is_test, found[2]))
                 if complaint:
                     problems.append(f"{path.relative_to(root)}:{number}: {complaint}")

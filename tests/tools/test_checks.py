@@ -95,6 +95,13 @@ class Floors(Tree):
         self.refuses("check_floors.py", "src/mesh/b.h:1: <ares.h> may be included only in net",
                      "b.h:2: <gtest/gtest.h> may be included only in unit tests", "b.h:3: <openssl/ssl.h> is of a library")
 
+    def test_helpers_of_unit_tests_are_tests_and_stay_among_them(self):
+        self.write("src/net/b_testing.h", "#include <gtest/gtest.h>\n")
+        self.write("src/net/b_test.cpp", '#include "net/b_testing.h"\n')
+        self.passes("check_floors.py")
+        self.write("src/net/b.cpp", '#include "net/b_testing.h"\n')
+        self.refuses("check_floors.py", 'src/net/b.cpp:1: "net/b_testing.h" is for unit tests')
+
     def test_cmake_may_not_link_upwards_or_sideways(self):
         self.write("CMakeLists.txt", CMAKE + "tl_room(mesh ROOMS gateway)\ntl_room(cellar ROOMS app)\n")
         self.refuses("check_floors.py", "mesh (floor 5) may not link gateway (floor 5)", "room 'cellar' is not in")
