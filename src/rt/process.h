@@ -56,7 +56,7 @@ class Process {
     enum class Target : uint8_t { process, group };
     // No effect on what has ended already.
     void signal(int number, Target target = Target::group);
-    // Whether any process of its group is left; the leader itself may be gone.
+    // Whether any process of its group still runs; the leader itself may be gone. Reads /proc when it is.
     [[nodiscard]] bool group_alive() const;
 
     [[nodiscard]] pid_t pid() const;
