@@ -41,9 +41,6 @@ class Process {
   public:
     // The error names the step and the thing: "start ./serve: the command does not exist". Takes about a millisecond.
     [[nodiscard]] static base::Result<Process> spawn(const ProcessSpec& spec);
-    // A child of ours that was started in another way.
-    [[nodiscard]] static base::Result<Process> adopt(pid_t pid, bool leads_group);
-
     Process(Process&& other) noexcept = default;
     Process& operator=(Process&& other) noexcept = default;
     // Kills what still runs (the group, if it leads one) and reaps it.
@@ -67,6 +64,7 @@ class Process {
   private:
     struct State;
     explicit Process(std::unique_ptr<State> state);
+    [[nodiscard]] static base::Result<Process> adopt(pid_t pid, bool leads_group);
     std::unique_ptr<State> state_;
 };
 

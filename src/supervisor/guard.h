@@ -3,7 +3,11 @@
 // system calls only, for a restart forks it out of a program with threads. Owned by main.
 #pragma once
 
+#include <sys/types.h>
+
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "rt/task.h"
@@ -13,9 +17,9 @@ namespace tl::supervisor {
 
 struct GuardSpec {
     std::string run_id;
-    std::string state_dir;        // its *.sock are removed
-    std::string cgroup_name;      // see CgroupHome::name_of(run_id) in limits.h
-    char* title = nullptr;        // argv[0] and the bytes of all arguments: renamed in ps; nullptr: left alone
+    std::string state_dir;   // its *.sock are removed
+    std::vector<std::string> cgroups;  // see Cgroups::homes()
+    char* title = nullptr;   // argv[0] and the bytes of all arguments: renamed in ps; nullptr: left alone
     size_t title_size = 0;
 };
 
@@ -36,14 +40,12 @@ class Guard {
     [[nodiscard]] pid_t pid() const { return pid_; }
 
   private:
-    void forget();
-
     GuardSpec spec_;
     pid_t pid_ = -1;
     int pipe_ = -1;  // write end; only this process has it
 };
 
-// As asked for by the design of main: Guard::start with a fresh object.
+// Guard::start with a fresh object.
 [[nodiscard]] base::Result<std::unique_ptr<Guard>> start_guard(GuardSpec spec);
 
 }  // namespace tl::supervisor

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -30,8 +31,10 @@ class StateLock {
 };
 
 [[nodiscard]] std::string make_run_id();  // 32 hex digits
-// Remembers the id for the next start's clean_leftovers; durable enough for kill -9, not for a power cut.
-[[nodiscard]] base::Result<void> remember_run(const std::string& state_dir, const std::string& run_id);
+// Remembers the run for the next start's clean_leftovers; durable enough for kill -9, not for a power cut.
+// `cgroups`: Cgroups::homes().
+[[nodiscard]] base::Result<void> remember_run(const std::string& state_dir, const std::string& run_id,
+                                              const std::vector<std::string>& cgroups);
 // After a clean stop there is nothing to remember.
 void forget_run(const std::string& state_dir);
 
