@@ -1,0 +1,147 @@
+#include "supervisor/guard.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+
+#include "base/log.h"
+#include "rt/io.h"
+#include "supervisor/run_state.h"
+#include "supervisor/sweep.h"
+
+namespace tl::supervisor {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr const char* kName = "trunkline-guard";
+constexpr int kPipe = 3;
+
+// ---- In the guard: system calls only.
+
+void ignore_stop_signals() {
+    struct sigaction ignore {};
+    ignore.sa_handler = SIG_IGN;
+    // Ctrl-C and a closed terminal are main's to handle; the guard must outlive it.
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2}) {
+        ::sigaction(number, &ignore, nullptr);
+    }
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+}
+
+// Keeps nothing of main's: a listening socket or an output pipe held here would outlive it.
+void keep_only(int read_end) {
+    const int null = ::open("/dev/null", O_RDWR);
+    ::dup2(read_end, kPipe);
+    for (int fd = 0; fd < 3; ++fd) ::dup2(null, fd);
+    ::syscall(SYS_close_range, static_cast<unsigned>(kPipe) + 1, ~0U, 0U);
+}
+
+bool main_said_goodbye() {
+    char byte = 0;
+    for (;;) {
+        const ssize_t got = ::read(kPipe, &byte, 1);
+        if (got == 1) return true;
+        if (got == 0 || errno != EINTR) return false;
+    }
+}
+
+[[noreturn]] void be_guard(const GuardSpec& spec, std::string_view marker, int read_end) {
+    ::setsid();
+    ::prctl(PR_SET_NAME, kName);
+    if (spec.title != nullptr && spec.title_size > std::strlen(kName)) {
+        std::memset(spec.title, 0, spec.title_size);
+        std::memcpy(spec.title, kName, std::strlen(kName));
+    }
+    ignore_stop_signals();
+    keep_only(read_end);
+    [[maybe_unused]] const int moved = ::chdir("/");
+    if (main_said_goodbye()) ::_exit(0);
+    sweep::kill_marked(marker);
+    for (const std::string& home : spec.cgroups) sweep::remove_cgroups(home.c_str());
+    sweep::remove_sockets(spec.state_dir.c_str());
+    ::_exit(0);
+}
+
+}  // namespace
+
+Guard::~Guard() {
+    if (pipe_ >= 0) ::close(pipe_);
+}
+
+base::Result<void> Guard::start(GuardSpec spec) {
+    spec_ = std::move(spec);
+    spec_.state_dir = std::filesystem::absolute(spec_.state_dir).string();
+    const std::string marker = fmt::format("{}={}", kRunVariable, spec_.run_id);
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return base::fail(base::from_errno(errno, "make the guard's pipe"));
+    const pid_t pid = ::fork();
+    if (pid == 0) be_guard(spec_, marker, ends[0]);
+    const int number = errno;
+    ::close(ends[0]);
+    if (pid < 0) {
+        ::close(ends[1]);
+        return base::fail(base::from_errno(number, "start the guard process"));
+    }
+    if (pipe_ >= 0) ::close(pipe_);
+    pipe_ = ends[1];
+    pid_ = pid;
+    return {};
+}
+
+rt::Task<void> Guard::watch(rt::Wait wait) {
+    for (;;) {
+        const int process = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
+        if (process < 0) {
+            TL_LOG(warning, "supervisor", "cannot watch the guard process {}: {}", pid_, std::strerror(errno));
+            co_return;
+        }
+        rt::Wake wake = rt::Wake::ready;
+        {
+            rt::Readiness io;
+            if (io.attach(process)) {
+                io.clear_readable();
+                wake = co_await io.wait_readable(wait);
+            }
+        }
+        ::close(process);
+        if (wake != rt::Wake::ready) co_return;
+        ::waitpid(pid_, nullptr, WNOHANG);
+        TL_LOG(warning, "supervisor", "the guard process {} ended; starting another", pid_);
+        const auto started = start(spec_);
+        if (!started) TL_LOG(error, "supervisor", "no guard process: {}", started.error().message());
+        if (!started) co_return;
+        // Not in a circle: whatever ends guards may end the next one too.
+        const rt::Wake slept = co_await rt::wait_for(wait.until(rt::this_loop().now() + 1s));
+        if (slept == rt::Wake::cancelled) co_return;
+    }
+}
+
+void Guard::clean_exit() {
+    if (pipe_ < 0) return;
+    const char goodbye = 1;
+    [[maybe_unused]] const auto sent = ::write(pipe_, &goodbye, 1);
+    ::close(pipe_);
+    pipe_ = -1;
+    for (int i = 0; i < 100 && ::waitpid(pid_, nullptr, WNOHANG) == 0; ++i) ::usleep(10'000);
+}
+
+base::Result<std::unique_ptr<Guard>> start_guard(GuardSpec spec) {
+    auto guard = std::make_unique<Guard>();
+    TL_TRY(guard->start(std::move(spec)));
+    return guard;
+}
+
+}  // namespace tl::supervisor
