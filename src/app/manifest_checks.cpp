@@ -1,0 +1,129 @@
+#include "app/manifest_checks.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <map>
+
+#include "manifest/names.h"
+#include "proxy/route_table.h"
+#include "supervisor/call_order.h"
+#include "supervisor/environment.h"
+
+namespace tl::app {
+
+using manifest::Diagnostics;
+using manifest::Names;
+using manifest::Position;
+
+namespace {
+
+void check_service(const NamedService& service, const std::string& folder, Diagnostics& diagnostics) {
+    const ServiceConfig& config = *service.config;
+    const std::string& name = service.name->value;
+    const bool runs = config.run.run.has_value();
+    if (!runs && config.address.empty()) {
+        diagnostics.error(service.name->at, fmt::format("service \"{}\" has neither \"run\" nor \"address\"", name),
+                          "give the command that runs it, or where it is");
+    }
+    if (runs && !config.address.empty()) {
+        diagnostics.error(service.name->at, fmt::format("service \"{}\" has both \"run\" and \"address\"", name),
+                          "keep \"run\" if Trunkline should run it, \"address\" if others do");
+    }
+    if (!runs && config.run.replicas != 1) {
+        diagnostics.error(service.name->at, fmt::format("service \"{}\" is run by others, so \"replicas\" has no effect", name),
+                          "list its instances under \"address\"");
+    }
+    for (const std::string& file : config.run.env_files) {
+        if (std::filesystem::is_regular_file(supervisor::from_folder(folder, file))) continue;
+        diagnostics.error(service.name->at, fmt::format("service \"{}\": there is no env file {}", name, file),
+                          "paths are relative to the manifest's folder");
+    }
+    for (const auto& [variable, file] : config.run.secrets) {
+        if (std::filesystem::is_regular_file(supervisor::from_folder(folder, file))) continue;
+        diagnostics.error(variable.at, fmt::format("service \"{}\": there is no secret file {}", name, file),
+                          "paths are relative to the manifest's folder");
+    }
+    for (const auto& callee : config.mesh.calls) {
+        if (callee.value == name) diagnostics.error(callee.at, fmt::format("service \"{}\" calls itself", name));
+    }
+}
+
+void check_calls(const Manifest& manifest, const Names& names, Diagnostics& diagnostics) {
+    std::vector<supervisor::ServiceSpec> specs;
+    for (const NamedService& service : services_of(manifest)) {
+        for (const auto& callee : service.config->mesh.calls) {
+            names.check(callee, fmt::format("\"{}\" calls", service.name->value), diagnostics);
+        }
+        specs.push_back({.name = service.name->value, .run = {}, .calls = calls_of(*service.config), .folder = {}, .fingerprint = {}});
+    }
+    const std::vector<std::string> cycles = supervisor::make_call_order(specs).warnings;
+    for (const std::string& cycle : cycles) {
+        // A cycle has no one place: the first service that it names is where it is said.
+        Position at;
+        for (const NamedService& service : services_of(manifest)) {
+            const bool named = cycle.find(service.name->value) != std::string::npos;
+            if (named && !service.config->mesh.calls.empty()) {
+                at = service.name->at;
+                break;
+            }
+        }
+        diagnostics.warning(at, cycle);
+    }
+}
+
+void check_routes(const Manifest& manifest, const Names& names, Diagnostics& diagnostics) {
+    const auto& routes = manifest.gateway.routes;
+    std::vector<proxy::RouteRule> rules;
+    std::vector<const gateway::RouteConfig*> of_rule;
+    for (const gateway::RouteConfig& route : routes) {
+        if (!route.to.value.empty()) names.check(route.to, "this route goes to", diagnostics);
+        auto rule = gateway::make_rule(route);
+        if (!rule) continue;  // its path was reported when it was read
+        if (route.rewrite) {
+            const auto rewrite = proxy::PathTemplate::parse(route.rewrite->value, rule->path);
+            if (!rewrite) diagnostics.error(route.rewrite->at, "this rewrite does not work: " + rewrite.error().context);
+        }
+        rules.push_back(std::move(*rule));
+        of_rule.push_back(&route);
+    }
+    const auto place = [&](size_t i) { return of_rule[i]->path.at; };
+    for (const auto& [first, second] : proxy::RouteTable::conflicts(rules)) {
+        diagnostics.error(place(second),
+                          fmt::format("this route takes the same requests as the one in line {}, and neither is more specific",
+                                      place(first).line),
+                          "change one, or give one a higher \"priority\"");
+    }
+    for (const auto& [strong, weak] : proxy::RouteTable::shadowed(rules)) {
+        diagnostics.warning(place(weak), fmt::format("this route never gets a request: the one in line {} takes them all",
+                                                     place(strong).line));
+    }
+}
+
+void check_ports(const Manifest& manifest, Diagnostics& diagnostics) {
+    std::map<std::string, Position> taken;
+    const auto take = [&](const manifest::Located<net::Address>& listen) {
+        const auto [before, added] = taken.emplace(listen.value.to_string(), listen.at);
+        if (added) return;
+        diagnostics.error(listen.at, fmt::format("{} is listened on already in line {}", listen.value.to_string(),
+                                                 before->second.line));
+    };
+    for (const auto& listen : manifest.gateway.listen) take(listen);
+    if (manifest.admin.listen) take(*manifest.admin.listen);
+    if (manifest.admin.listen && !manifest.admin.listen->value.to_string().starts_with("127.")) {
+        diagnostics.error(manifest.admin.listen->at, "the admin API listens on loopback only", "use 127.0.0.1:PORT");
+    }
+}
+
+}  // namespace
+
+void check_manifest(const Manifest& manifest, const std::string& folder, Diagnostics& diagnostics) {
+    Names names{"service"};
+    for (const NamedService& service : services_of(manifest)) names.add(*service.name, diagnostics);
+    for (const NamedService& service : services_of(manifest)) check_service(service, folder, diagnostics);
+    check_calls(manifest, names, diagnostics);
+    check_routes(manifest, names, diagnostics);
+    check_ports(manifest, diagnostics);
+}
+
+}  // namespace tl::app

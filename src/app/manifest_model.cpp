@@ -1,0 +1,157 @@
+#include "app/manifest_model.h"
+
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "app/manifest_checks.h"
+#include "codec/http1.h"
+#include "supervisor/environment.h"
+
+namespace tl::app {
+
+using namespace std::chrono_literals;
+using manifest::Object;
+
+namespace {
+
+constexpr std::streamoff kMostBytes = 1 << 20;
+
+std::string check_target(std::string_view text) {
+    const size_t colon = text.rfind(':');
+    uint16_t port = 0;
+    const bool has_port =
+        colon != std::string_view::npos &&
+        std::from_chars(text.data() + colon + 1, text.data() + text.size(), port).ptr == text.data() + text.size();
+    return has_port && port != 0 && colon > 0 && codec::is_valid_authority(text)
+               ? ""
+               : "must be HOST:PORT, such as 127.0.0.1:9000";
+}
+
+const Object<ServiceConfig>& service_schema() {
+    static const auto schema =
+        Object<ServiceConfig>("a service")
+            .position(&ServiceConfig::at)
+            .include(&ServiceConfig::run, supervisor::run_schema())
+            .field("address", &ServiceConfig::address,
+                   manifest::list_of(manifest::text("HOST:PORT").check(check_target)).unique().or_single())
+            .doc("Where the service is, when others run it; a list for several instances.")
+            .example("10.0.0.5:9000")
+            .include(&ServiceConfig::health, registry::service_health_schema())
+            .include(&ServiceConfig::mesh, mesh::mesh_schema());
+    return schema;
+}
+
+const Object<TelemetryConfig>& telemetry_schema() {
+    static const auto schema =
+        Object<TelemetryConfig>("telemetry")
+            .field("access_log", &TelemetryConfig::access_log,
+                   manifest::one_of<AccessLog>({{"auto", AccessLog::automatic},
+                                                {"none", AccessLog::none},
+                                                {"readable", AccessLog::readable},
+                                                {"json", AccessLog::json}}))
+            .doc("One record a request. auto: readable on a terminal, JSON lines elsewhere.")
+            .field("access_file", &TelemetryConfig::access_file, manifest::text("a file"))
+            .doc("Write access records there instead of to standard output; 64 MB, then one older file is kept.")
+            .field("records", &TelemetryConfig::records, manifest::integer().range(256, 1 << 20))
+            .doc("Requests that each thread remembers for `trunkline why`.");
+    return schema;
+}
+
+const Object<AdminConfig>& admin_schema() {
+    static const auto schema =
+        Object<AdminConfig>("the admin API")
+            .field("listen", &AdminConfig::listen,
+                   manifest::custom<net::Address>("a port or an address such as 127.0.0.1:9900", gateway::parse_listen,
+                                                  [](const net::Address& a) { return a.to_string(); }))
+            .doc("The admin API over HTTP, with a token. The Unix socket in the state folder is always there.");
+    return schema;
+}
+
+}  // namespace
+
+const Object<Manifest>& manifest_schema() {
+    static const auto schema =
+        Object<Manifest>("the manifest")
+            .doc("One system: its gateway, its bounded contexts, their services.")
+            .field("system", &Manifest::system, manifest::dns_label("the system's name"))
+            .required()
+            .doc("The system's name.")
+            .example("shop")
+            .field("mode", &Manifest::mode,
+                   manifest::one_of<Mode>({{"development", Mode::development}, {"production", Mode::production}}))
+            .doc("In development, answers of Trunkline's own explain themselves to whoever asks.")
+            .field("gateway", &Manifest::gateway, gateway::gateway_schema())
+            .doc("The public door.")
+            .field("contexts", &Manifest::contexts,
+                   manifest::map_of(manifest::map_of(service_schema()).names(manifest::dns_label("a service's name")))
+                       .names(manifest::dns_label("a context's name")))
+            .doc("Bounded contexts and the services that they own.")
+            .field("telemetry", &Manifest::telemetry, telemetry_schema())
+            .doc("What is recorded, and where.")
+            .field("admin", &Manifest::admin, admin_schema())
+            .doc("The admin API.")
+            .field("ports", &Manifest::ports, supervisor::ports_schema())
+            .doc("Ports that instances and sidecars get.")
+            .field("grace", &Manifest::grace, manifest::duration().range(0s, 1h))
+            .doc("How long stopping may take before what is left is ended by force.");
+    return schema;
+}
+
+std::vector<NamedService> services_of(const Manifest& manifest) {
+    std::vector<NamedService> all;
+    for (const auto& context : manifest.contexts) {
+        for (const auto& service : context.value) all.push_back({&context.name.value, &service.name, &service.value});
+    }
+    return all;
+}
+
+std::vector<std::string> calls_of(const ServiceConfig& config) {
+    std::vector<std::string> calls;
+    for (const auto& callee : config.mesh.calls) calls.push_back(callee.value);
+    return calls;
+}
+
+std::vector<supervisor::ServiceSpec> specs_of(const Manifest& manifest, const std::string& folder) {
+    std::vector<supervisor::ServiceSpec> specs;
+    for (const NamedService& service : services_of(manifest)) {
+        if (!service.config->run.run) continue;
+        supervisor::ServiceSpec spec{.name = service.name->value,
+                                     .run = service.config->run,
+                                     .calls = calls_of(*service.config),
+                                     .folder = folder,
+                                     .fingerprint = {}};
+        spec.fingerprint = supervisor::fingerprint_files(spec);
+        specs.push_back(std::move(spec));
+    }
+    return specs;
+}
+
+LoadedManifest read_manifest(std::string text, const std::string& file) {
+    LoadedManifest loaded;
+    loaded.file = file;
+    loaded.folder = std::filesystem::absolute(file).parent_path().string();
+    loaded.text = std::move(text);
+    manifest::Document document = manifest::parse_document(loaded.text, std::filesystem::path{file}.filename().string());
+    if (document.readable) {
+        loaded.manifest = manifest_schema().parse(document.root, document.diagnostics);
+        check_manifest(loaded.manifest, loaded.folder, document.diagnostics);
+    }
+    loaded.diagnostics = std::move(document.diagnostics);
+    return loaded;
+}
+
+base::Result<LoadedManifest> load_manifest(const std::string& file) {
+    std::ifstream in{file, std::ios::binary | std::ios::ate};
+    if (!in || std::filesystem::is_directory(file)) {
+        return base::fail(base::Code::not_found, "cannot read the manifest " + file + "; name it with --manifest FILE");
+    }
+    if (in.tellg() > kMostBytes) return base::fail(base::Code::too_large, file + " is larger than 1 MB");
+    in.seekg(0);
+    std::ostringstream text;
+    text << in.rdbuf();
+    return read_manifest(std::move(text).str(), file);
+}
+
+}  // namespace tl::app
