@@ -56,6 +56,37 @@ base::Result<std::string_view> decode_unreserved(std::string_view path, base::Ar
     return std::string_view{out, size};
 }
 
+// A coded slash or backslash stays part of its segment, but many services decode it before they resolve dots.
+bool has_hidden_dot_segment(std::string_view path, base::Arena& arena) {
+    if (path.find("%2F") == std::string_view::npos && path.find("%5C") == std::string_view::npos) return false;
+    char* const out = arena.allocate(path.size());
+    size_t size = 0;
+    while (!path.empty()) {
+        const bool coded = path.starts_with("%2F") || path.starts_with("%5C");
+        out[size++] = coded ? '/' : path[0];
+        path.remove_prefix(coded ? 3 : 1);
+    }
+    return has_dot_segment({out, size});
+}
+
+// A literal of a pattern in the form in which requests' paths arrive: "café" as "caf%C3%A9", "%41" as "A".
+base::Result<std::string> literal_in_form(std::string_view text) {
+    std::string coded = "/";
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte <= ' ' || byte == 0x7f) return base::fail(base::Code::invalid, "a path has no spaces or control bytes");
+        if (byte < 0x80) {
+            coded += c;
+        } else {
+            coded += fmt::format("%{:02X}", byte);
+        }
+    }
+    base::Arena arena;
+    const auto path = normalize_path(coded, arena);
+    if (!path) return base::fail(path.error());
+    return std::string{path->substr(1)};
+}
+
 std::vector<std::string_view> segments_of(std::string_view path) { return base::split(path.substr(1), '/'); }
 
 base::Result<Segment> parse_segment(std::string_view text, bool last) {
@@ -73,7 +104,9 @@ base::Result<Segment> parse_segment(std::string_view text, bool last) {
         return base::fail(base::Code::invalid,
                           fmt::format("the segment \"{}\" is neither plain text nor {{name}} nor *", text));
     }
-    return Segment{Segment::Kind::literal, std::string{text}};
+    auto literal = literal_in_form(text);
+    if (!literal) return base::fail(literal.error());
+    return Segment{Segment::Kind::literal, std::move(*literal)};
 }
 
 }  // namespace
@@ -86,6 +119,9 @@ base::Result<std::string_view> normalize_path(std::string_view path, base::Arena
         auto decoded = decode_unreserved(path, arena);
         if (!decoded) return decoded;
         path = *decoded;
+        if (has_hidden_dot_segment(path, arena)) {
+            return base::fail(base::Code::invalid, "the path has a \".\" or \"..\" segment behind a coded slash");
+        }
     }
     if (has_dot_segment(path)) return base::fail(base::Code::invalid, "the path has a \".\" or \"..\" segment");
     return path;
@@ -97,6 +133,9 @@ base::Result<PathPattern> PathPattern::parse(std::string_view text) {
     PathPattern pattern;
     pattern.text_ = text;
     const auto parts = segments_of(text);
+    if (parts.size() > kMostSegments) {
+        return base::fail(base::Code::invalid, fmt::format("more than {} segments", kMostSegments));
+    }
     for (size_t i = 0; i < parts.size(); ++i) {
         auto segment = parse_segment(parts[i], i + 1 == parts.size());
         if (!segment) return base::fail(segment.error());
@@ -112,7 +151,7 @@ base::Result<PathPattern> PathPattern::parse(std::string_view text) {
     return pattern;
 }
 
-bool PathPattern::has_rest() const { return segments_.back().kind == Segment::Kind::rest; }
+bool PathPattern::has_rest() const { return !segments_.empty() && segments_.back().kind == Segment::Kind::rest; }
 
 bool PathPattern::has_param(std::string_view name) const {
     return std::ranges::any_of(segments_,
@@ -129,12 +168,11 @@ bool PathPattern::covers(const PathPattern& other) const {
     const auto& theirs = other.segments_;
     for (size_t i = 0; i < segments_.size(); ++i) {
         const Segment& mine = segments_[i];
-        if (mine.kind == Segment::Kind::rest) return theirs.size() + 1 > i;
+        if (mine.kind == Segment::Kind::rest) return true;
         if (i >= theirs.size() || theirs[i].kind == Segment::Kind::rest) return false;
-        if (mine.kind == Segment::Kind::literal &&
-            (theirs[i].kind != Segment::Kind::literal || theirs[i].text != mine.text)) {
-            return false;
-        }
+        const bool literal = theirs[i].kind == Segment::Kind::literal;
+        if (mine.kind == Segment::Kind::literal && (!literal || theirs[i].text != mine.text)) return false;
+        if (mine.kind == Segment::Kind::param && literal && theirs[i].text.empty()) return false;
     }
     return theirs.size() == segments_.size();
 }

@@ -12,7 +12,9 @@
 
 namespace tl::proxy {
 
-// `path` begins with '/' (or is "*"). The result is `path` itself when it was in form already, as it nearly always is.
+// `path` begins with '/' (or is "*"). Left as they are, because services may mean something by them: empty segments
+// ("//"), a coded slash or backslash (%2F, %5C: part of a segment, but refused where decoding them would show a dot
+// segment), path parameters ("..;x" is a name here), bytes that are no UTF-8. A coded NUL is refused. The result is `path` itself when it was in form already, as it nearly always is.
 [[nodiscard]] base::Result<std::string_view> normalize_path(std::string_view path, base::Arena& arena);
 
 // One segment of a pattern.
@@ -21,9 +23,12 @@ struct Segment {
     std::string text;  // the literal, or the parameter's name
 };
 
-// "/", "/users", "/users/{id}/orders", "/api/*" (matches /api and everything below), "/*".
+// "/", "/users", "/users/{id}/orders", "/api/*" (matches /api and everything below), "/*". A {param} takes exactly one
+// segment that is not empty; "/users" and "/users/" differ. Literals are kept in the form of normalized paths.
 class PathPattern {
   public:
+    static constexpr size_t kMostSegments = 64;  // the depth of a search
+
     [[nodiscard]] static base::Result<PathPattern> parse(std::string_view text);
 
     [[nodiscard]] const std::vector<Segment>& segments() const { return segments_; }

@@ -3,7 +3,6 @@
 // depends on the length of the path, not on the number of routes. Immutable; shared by cores.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,16 +47,16 @@ class RouteTable {
     [[nodiscard]] const std::vector<std::unique_ptr<Route>>& routes() const { return routes_; }
 
   private:
-    struct Node;
+    struct Node;      // route_tree.h
     struct HostTree;
+    struct Hosts;
     struct Search;
 
-    [[nodiscard]] const HostTree* tree_of(std::string_view host) const;
-    void insert(const Route& route);
+    void insert(const Route& route, size_t index);
 
     std::vector<std::unique_ptr<Route>> routes_;
-    std::vector<std::unique_ptr<HostTree>> hosts_;  // sorted: exact by name, then wildcards by length, then any
-    bool priorities_ = false;
+    std::unique_ptr<Hosts> hosts_;  // null without routes
+    bool priorities_ = false;       // some route has one: all matches have to be seen
 };
 
 }  // namespace tl::proxy
