@@ -46,6 +46,19 @@ base::Result<int> open_listener(const Address& address, const ListenOptions& opt
     return fd;
 }
 
+namespace {
+
+Address address_of(int fd) {
+    sockaddr_storage raw{};
+    socklen_t length = sizeof raw;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&raw), &length) != 0) return {};
+    return Address::from_raw(reinterpret_cast<const sockaddr*>(&raw), length);
+}
+
+}  // namespace
+
+uint16_t bound_port(int fd) { return address_of(fd).port(); }
+
 base::Result<void> Listener::start(int fd) {
     fd_ = fd;
     io_ = std::make_unique<rt::Readiness>();
@@ -80,11 +93,6 @@ void Listener::close() {
     fd_ = -1;
 }
 
-Address Listener::address() const {
-    sockaddr_storage raw{};
-    socklen_t length = sizeof raw;
-    if (::getsockname(fd_, reinterpret_cast<sockaddr*>(&raw), &length) != 0) return {};
-    return Address::from_raw(reinterpret_cast<const sockaddr*>(&raw), length);
-}
+Address Listener::address() const { return address_of(fd_); }
 
 }  // namespace tl::net

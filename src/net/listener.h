@@ -18,6 +18,9 @@ struct ListenOptions {
 // that is taken stops the start, not the middle. The error names who could hold the port (net/port_holder.h).
 [[nodiscard]] base::Result<int> open_listener(const Address& address, const ListenOptions& options);
 
+// The port that the kernel gave a socket that was bound to port 0.
+[[nodiscard]] uint16_t bound_port(int fd);
+
 class Listener {
   public:
     Listener() = default;

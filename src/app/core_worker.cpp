@@ -1,0 +1,39 @@
+#include "app/core_worker.h"
+
+namespace tl::app {
+
+void CoreWorker::apply(const PlaneSnapshotPtr& snapshot, base::TimePoint deadline) {
+    snapshot_ = snapshot;
+    engine_.reserve(snapshot->series, snapshot->pools);
+    for (const auto& upstream : snapshot->upstreams) engine_.add_upstream(upstream.service, upstream.id, upstream.pool);
+    for (auto it = open_.begin(); it != open_.end();) {
+        const auto found = snapshot->doors.find(it->first);
+        if (found == snapshot->doors.end()) {
+            closing_.spawn("close a door", close(std::move(it->second), deadline));
+            it = open_.erase(it);
+            continue;
+        }
+        it->second->handler.change_door(found->second.door);
+        it->second->server.change_limits(found->second.rules.limits);
+        ++it;
+    }
+}
+
+void CoreWorker::open(const std::string& key, int listener) {
+    auto door = std::make_unique<OpenDoor>(engine_, snapshot_->doors.at(key));
+    // Attaching to epoll fails only when the kernel is out of memory; the port is then simply not served by this core.
+    if (door->server.start(listener)) open_[key] = std::move(door);
+}
+
+rt::Task<void> CoreWorker::close(std::unique_ptr<OpenDoor> door, base::TimePoint deadline) {
+    co_await door->server.stop(deadline);
+}
+
+rt::Task<void> CoreWorker::stop(base::TimePoint deadline) {
+    for (auto& [key, door] : open_) closing_.spawn("close a door", close(std::move(door), deadline));
+    open_.clear();
+    co_await closing_.closed();
+    co_await engine_.stop();
+}
+
+}  // namespace tl::app

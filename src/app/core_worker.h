@@ -1,0 +1,70 @@
+// Everything of the data path that lives on one core: the engine, and for each door a handler with its server. Made and
+// ended on that core; DataPlane talks to it by messages to its loop.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "http/server.h"
+#include "proxy/engine.h"
+#include "proxy/pipeline.h"
+
+namespace tl::app {
+
+struct ServerRules {
+    http::ServerLimits limits;
+    uint32_t connections = 65536;
+};
+
+// What a core needs to know of a new configuration. Shared by all cores, immutable.
+struct PlaneSnapshot {
+    struct OneDoor {
+        proxy::DoorPtr door;
+        ServerRules rules;
+    };
+    struct OneUpstream {
+        std::string service;
+        telemetry::NameId id = 0;
+        telemetry::PoolId pool = 0;
+    };
+    std::map<std::string, OneDoor> doors;  // by key: "gateway 127.0.0.1:8080", "orders>users", "orders>*"
+    std::vector<OneUpstream> upstreams;
+    size_t series = 0;
+    size_t pools = 0;
+};
+using PlaneSnapshotPtr = std::shared_ptr<const PlaneSnapshot>;
+
+class CoreWorker {
+  public:
+    CoreWorker(telemetry::NameTable& names, proxy::OutcomeReporter report, size_t records)
+        : engine_(names, std::move(report), records) {}
+
+    // Changes the doors that are open, closes those that are no longer there (draining until `deadline`). Doors that are
+    // new are opened by open().
+    void apply(const PlaneSnapshotPtr& snapshot, base::TimePoint deadline);
+    // Begins to listen for the door `key` of the last snapshot. Takes over the descriptor.
+    void open(const std::string& key, int listener);
+    [[nodiscard]] proxy::Engine& engine() { return engine_; }
+    // Stops accepting and lets what is in flight finish; then the engine ends.
+    [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline);
+
+  private:
+    struct OpenDoor {
+        OpenDoor(proxy::Engine& engine, const PlaneSnapshot::OneDoor& door)
+            : handler(engine, door.door), server(handler, door.rules.limits, door.rules.connections) {
+            server.on_refusal(&handler);
+        }
+        proxy::DoorHandler handler;
+        http::Server server;
+    };
+    [[nodiscard]] static rt::Task<void> close(std::unique_ptr<OpenDoor> door, base::TimePoint deadline);
+
+    proxy::Engine engine_;
+    PlaneSnapshotPtr snapshot_;
+    std::map<std::string, std::unique_ptr<OpenDoor>> open_;
+    rt::Gate closing_;
+};
+
+}  // namespace tl::app

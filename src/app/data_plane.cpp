@@ -1,0 +1,144 @@
+#include "app/data_plane.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <atomic>
+
+#include "base/log.h"
+#include "rt/dump.h"
+
+namespace tl::app {
+
+using namespace std::chrono_literals;
+
+DataPlane::DataPlane(Options options) : options_(std::move(options)) {}
+DataPlane::~DataPlane() = default;
+
+DataPlane::BoundDoor::~BoundDoor() {
+    for (const int socket : sockets) ::close(socket);
+}
+
+rt::Task<void> DataPlane::start() {
+    rt::Loop* control = &rt::this_loop();
+    for (uint32_t i = 0; i < options_.cores; ++i) {
+        auto core = std::make_unique<OneCore>(fmt::format("core {}", i));
+        const auto report = [control, this](proxy::OutcomeReport outcome) {
+            // A full mailbox loses the report; the next failure brings another.
+            control->post([this, outcome = std::move(outcome)]() mutable { options_.report(std::move(outcome)); });
+        };
+        OneCore* raw = core.get();
+        [[maybe_unused]] const auto made = co_await rt::run_on(core->thread.loop(), [this, raw, report] {
+            raw->worker = std::make_unique<CoreWorker>(*options_.names, report, options_.records);
+        });
+        cores_.push_back(std::move(core));
+    }
+}
+
+base::Result<DataPlane::BoundDoor> DataPlane::bind(std::string key, const net::Address& address) const {
+    if (address.port() != 0) {
+        // Once without SO_REUSEPORT: another process that shares the port would silently take part of our clients.
+        const auto probe = net::open_listener(address, {});
+        if (!probe) return base::fail(probe.error());
+        ::close(*probe);
+    }
+
+    BoundDoor door;
+    door.key = std::move(key);
+    door.address = address;
+    for (size_t i = 0; i < options_.cores; ++i) {
+        auto socket = net::open_listener(door.address, {.reuse_port = !address.is_unix()});
+        if (!socket) return base::fail(std::move(socket.error()));
+        door.sockets.push_back(*socket);
+        if (door.address.port() == 0) door.address.set_port(net::bound_port(*socket));
+    }
+    return door;
+}
+
+rt::Task<base::Result<void>> DataPlane::apply(PlaneSnapshotPtr snapshot, std::vector<BoundDoor> fresh,
+                                              base::Duration grace) {
+    for (size_t i = 0; i < cores_.size(); ++i) {
+        std::vector<std::pair<std::string, int>> open;
+        for (BoundDoor& door : fresh) open.emplace_back(door.key, std::exchange(door.sockets[i], -1));
+        CoreWorker* worker = cores_[i]->worker.get();
+        const auto taken = co_await rt::run_on(cores_[i]->thread.loop(), [worker, snapshot, open, grace] {
+            worker->apply(snapshot, rt::this_loop().now() + grace);
+            for (const auto& [key, socket] : open) worker->open(key, socket);
+        });
+        if (!taken) co_return base::fail(taken.error());
+    }
+    co_return base::Result<void>{};
+}
+
+void DataPlane::publish(proxy::EndpointSetPtr set, std::move_only_function<void()> acknowledged) {
+    struct Acks {
+        std::atomic<size_t> missing;
+        std::move_only_function<void()> done;
+    };
+    auto acks = std::make_shared<Acks>(cores_.size(), std::move(acknowledged));
+    rt::Loop* control = &rt::this_loop();
+    for (const auto& core : cores_) {
+        CoreWorker* worker = core->worker.get();
+        const bool posted = core->thread.loop().post([worker, set, acks, control] {
+            worker->engine().apply_endpoints(set);
+            if (--acks->missing == 0) control->post([acks] { acks->done(); });
+        });
+        if (!posted) TL_LOG(error, "app", "{} does not take its messages; it is stuck", core->thread.name());
+    }
+}
+
+rt::Task<base::Result<uint64_t>> DataPlane::in_flight(std::string service, std::string instance, rt::Wait wait) {
+    uint64_t sum = 0;
+    for (const auto& core : cores_) {
+        CoreWorker* worker = core->worker.get();
+        const auto count = co_await rt::run_on(
+            core->thread.loop(),
+            [worker, service, instance]() -> uint64_t { return worker->engine().in_flight(service, instance); }, wait);
+        if (!count) co_return base::fail(count.error());
+        sum += *count;
+    }
+    co_return sum;
+}
+
+rt::Task<std::string> DataPlane::dump_tasks() {
+    std::string dump = "control loop\n" + rt::dump_tasks(rt::this_loop());
+    for (const auto& core : cores_) {
+        auto text = co_await rt::run_on(
+            core->thread.loop(), [] { return rt::dump_tasks(rt::this_loop()); }, rt::this_loop().within(1s));
+        dump += fmt::format("\n{}\n{}", core->thread.name(), text ? *text : "does not answer within 1s: busy or stuck\n");
+    }
+    co_return dump;
+}
+
+namespace {
+
+// On the worker's own core: its end, told to the control loop when nothing of it is left.
+void end_worker(rt::Gate& gate, std::unique_ptr<CoreWorker>& worker, base::TimePoint deadline,
+                std::function<void()> ended) {
+    gate.spawn("stop the core", worker->stop(deadline), [&worker, ended = std::move(ended)] {
+        worker.reset();
+        ended();
+    });
+}
+
+}  // namespace
+
+rt::Task<void> DataPlane::stop(base::TimePoint deadline) {
+    rt::Loop* control = &rt::this_loop();
+    rt::Signal one_ended;
+    size_t left = cores_.size();
+    for (const auto& core : cores_) {
+        core->thread.loop().post([raw = core.get(), deadline, control, &one_ended, &left] {
+            end_worker(raw->ending, raw->worker, deadline, [control, &one_ended, &left] {
+                control->post([&one_ended, &left] {
+                    --left;
+                    one_ended.notify_all();
+                });
+            });
+        });
+    }
+    while (left > 0) co_await one_ended.wait();
+    cores_.clear();
+}
+
+}  // namespace tl::app

@@ -1,0 +1,60 @@
+#include "app/joins.h"
+
+#include <csignal>
+
+#include "app/plane_builder.h"
+#include "base/log.h"
+#include "rt/process.h"
+
+namespace tl::app {
+
+void RegistryBook::instance_starting(const supervisor::StartedInstance& instance) {
+    const auto added = registry_->add_instance({.id = instance.id,
+                                                .service = instance.service,
+                                                .address = instance.address,
+                                                .version = instance.version,
+                                                .origin = registry::Origin::process});
+    if (!added) TL_LOG(error, "app", "{} cannot be registered: {}", instance.id, added.error().message());
+}
+
+void RegistryBook::instance_gone(const std::string& id, const std::string& reason) {
+    // Unknown when its service was taken out before: then there is nothing left to do.
+    [[maybe_unused]] const auto removed = registry_->remove_instance(id, reason);
+}
+
+rt::Task<base::Result<void>> RegistryBook::wait_healthy(std::string id, rt::Wait wait) {
+    return registry_->wait_healthy(std::move(id), wait);
+}
+
+rt::Task<base::Result<void>> RegistryBook::wait_service_healthy(std::string service, rt::Wait wait) {
+    return registry_->wait_service_healthy(std::move(service), wait);
+}
+
+rt::Task<void> RegistryBook::drain(std::string id, std::string reason, base::TimePoint deadline) {
+    // Whatever ends it - idle, gone, the deadline - the supervisor goes on to stop the process.
+    [[maybe_unused]] const auto drained = co_await registry_->drain(id, reason, {deadline, nullptr});
+}
+
+std::string SidecarAddresses::url_of(const std::string& door_key) const {
+    const auto found = by_key_.find(door_key);
+    return found == by_key_.end() ? "" : "http://" + found->second.to_string();
+}
+
+std::string SidecarAddresses::url_for(std::string_view caller, std::string_view callee) {
+    return url_of(callee_door_key(caller, callee));
+}
+
+std::string SidecarAddresses::proxy_for(std::string_view caller) { return url_of(proxy_door_key(caller)); }
+
+rt::Task<base::Result<int>> ProbeRunner::run(std::string command, std::vector<std::pair<std::string, std::string>> env,
+                                             rt::Wait wait) {
+    rt::ProcessSpec spec{.argv = {"/bin/sh", "-c", std::move(command)}, .env = inherited_, .cwd = folder_};
+    for (const auto& [name, value] : env) spec.env.push_back(name + "=" + value);
+    auto process = rt::Process::spawn(spec);
+    if (!process) co_return base::fail(process.error());
+    const auto ended = co_await process->wait(wait);
+    if (!ended) co_return base::fail(ended.error());  // Process's end kills what still runs
+    co_return ended->signal != 0 ? 128 + ended->signal : ended->code;
+}
+
+}  // namespace tl::app

@@ -1,0 +1,62 @@
+// Where peers of floor 5 meet: each class implements what one room declared that it needs by means of another. Control
+// loop only; owned by System.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "registry/registry.h"
+#include "supervisor/call_addresses.h"
+#include "supervisor/instance_book.h"
+
+namespace tl::app {
+
+// The supervisor's instances are the registry's records.
+class RegistryBook final : public supervisor::InstanceBook {
+  public:
+    explicit RegistryBook(registry::Registry& registry) : registry_(&registry) {}
+
+    void instance_starting(const supervisor::StartedInstance& instance) override;
+    void instance_gone(const std::string& id, const std::string& reason) override;
+    rt::Task<base::Result<void>> wait_healthy(std::string id, rt::Wait wait) override;
+    rt::Task<base::Result<void>> wait_service_healthy(std::string service, rt::Wait wait) override;
+    rt::Task<void> drain(std::string id, std::string reason, base::TimePoint deadline) override;
+
+  private:
+    registry::Registry* registry_;
+};
+
+// Where the sidecar doors of workloads listen.
+class SidecarAddresses final : public supervisor::CallAddresses {
+  public:
+    void set(const std::string& door_key, const net::Address& address) { by_key_[door_key] = address; }
+    void keep_only(const std::set<std::string>& door_keys) {
+        std::erase_if(by_key_, [&](const auto& entry) { return !door_keys.contains(entry.first); });
+    }
+    [[nodiscard]] bool has(const std::string& door_key) const { return by_key_.contains(door_key); }
+    [[nodiscard]] const std::map<std::string, net::Address>& all() const { return by_key_; }
+
+    std::string url_for(std::string_view caller, std::string_view callee) override;
+    std::string proxy_for(std::string_view caller) override;
+
+  private:
+    [[nodiscard]] std::string url_of(const std::string& door_key) const;
+    std::map<std::string, net::Address> by_key_;
+};
+
+// Command probes are run as services' commands are.
+class ProbeRunner final : public registry::CommandRunner {
+  public:
+    explicit ProbeRunner(std::vector<std::string> inherited) : inherited_(std::move(inherited)) {}
+    void set_folder(std::string folder) { folder_ = std::move(folder); }
+
+    rt::Task<base::Result<int>> run(std::string command, std::vector<std::pair<std::string, std::string>> env,
+                                    rt::Wait wait) override;
+
+  private:
+    std::vector<std::string> inherited_;
+    std::string folder_;
+};
+
+}  // namespace tl::app

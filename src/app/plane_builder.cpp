@@ -1,0 +1,110 @@
+#include "app/plane_builder.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "gateway/door.h"
+#include "mesh/doors.h"
+
+namespace tl::app {
+
+namespace {
+
+constexpr uint16_t kAnyPort = 0;
+
+// Workloads are ours: their sidecar takes larger bodies and longer silences than the public does.
+ServerRules sidecar_rules() {
+    ServerRules rules;
+    rules.limits.body = 1ULL << 40;
+    rules.limits.body_idle = std::chrono::minutes{5};
+    rules.limits.keep_alive = std::chrono::minutes{5};
+    return rules;
+}
+
+std::string place_of(const LoadedManifest& loaded, const NamedService& service) {
+    const auto& calls = service.config->mesh.calls;
+    const auto at = calls.empty() ? service.name->at : calls.front().at;
+    return fmt::format("{}:{}", std::filesystem::path{loaded.file}.filename().string(), at.line);
+}
+
+class Builder {
+  public:
+    Builder(const LoadedManifest& loaded, telemetry::NameTable& names, telemetry::SeriesTable& series)
+        : loaded_(&loaded), names_(&names), series_(&series), services_(services_of(loaded.manifest)) {}
+
+    PlanePlan build() {
+        for (const NamedService& service : services_) add_upstream(service.name->value);
+        add_gateway();
+        for (const NamedService& service : services_) {
+            if (service.config->run.run) add_workload(service);
+        }
+        snapshot_->series = series_->series();
+        snapshot_->pools = series_->pools();
+        plan_.snapshot = snapshot_;
+        return std::move(plan_);
+    }
+
+  private:
+    [[nodiscard]] bool development() const { return loaded_->manifest.mode == Mode::development; }
+
+    proxy::TrafficRule traffic(const std::string& name) const {
+        for (const NamedService& service : services_) {
+            if (service.name->value == name) return service.config->mesh.traffic();
+        }
+        return {};
+    }
+    void add_upstream(const std::string& name) {
+        snapshot_->upstreams.push_back({name, names_->intern(name), series_->add_pool(name)});
+    }
+    void add_door(const std::string& key, const net::Address& address, proxy::DoorPtr door, const ServerRules& rules) {
+        snapshot_->doors[key] = {std::move(door), rules};
+        plan_.doors.push_back({key, address});
+    }
+    void add_gateway() {
+        const gateway::GatewayConfig& config = loaded_->manifest.gateway;
+        const auto door = gateway::make_door(config, {.names = names_,
+                                                      .series = series_,
+                                                      .development = development(),
+                                                      .traffic = [this](const std::string& s) { return traffic(s); }});
+        const ServerRules rules{gateway::server_limits(config), config.limits.connections};
+        for (const auto& listen : config.listen) {
+            add_door("gateway " + listen.value.to_string(), listen.value, door, rules);
+        }
+    }
+    void add_workload(const NamedService& service) {
+        const mesh::Workload workload{service.name->value, calls_of(*service.config), place_of(*loaded_, service)};
+        mesh::MeshContext context{.names = names_,
+                                  .series = series_,
+                                  .development = development(),
+                                  .services = {},
+                                  .traffic = [this](const std::string& s) { return traffic(s); }};
+        for (const NamedService& other : services_) context.services.push_back(other.name->value);
+        const net::Address anywhere = net::Address::loopback(kAnyPort);
+        for (const std::string& callee : workload.calls) {
+            add_door(callee_door_key(workload.name, callee), anywhere,
+                     mesh::make_callee_door(workload, callee, context), sidecar_rules());
+        }
+        add_door(proxy_door_key(workload.name), anywhere, mesh::make_proxy_door(workload, context), sidecar_rules());
+    }
+
+    const LoadedManifest* loaded_;
+    telemetry::NameTable* names_;
+    telemetry::SeriesTable* series_;
+    std::vector<NamedService> services_;
+    std::shared_ptr<PlaneSnapshot> snapshot_ = std::make_shared<PlaneSnapshot>();
+    PlanePlan plan_;
+};
+
+}  // namespace
+
+std::string callee_door_key(std::string_view caller, std::string_view callee) {
+    return fmt::format("{} to {}", caller, callee);
+}
+std::string proxy_door_key(std::string_view caller) { return fmt::format("{} to any", caller); }
+
+PlanePlan build_plane(const LoadedManifest& loaded, telemetry::NameTable& names, telemetry::SeriesTable& series) {
+    return Builder{loaded, names, series}.build();
+}
+
+}  // namespace tl::app

@@ -1,0 +1,31 @@
+// From a manifest to what the cores need: doors with their routes, upstreams, and which sockets those doors want.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "app/core_worker.h"
+#include "app/manifest_model.h"
+
+namespace tl::app {
+
+struct WantedDoor {
+    std::string key;
+    net::Address address;  // port 0: any free one on loopback
+};
+
+struct PlanePlan {
+    PlaneSnapshotPtr snapshot;
+    std::vector<WantedDoor> doors;
+};
+
+// Keys of a workload's doors.
+[[nodiscard]] std::string callee_door_key(std::string_view caller, std::string_view callee);
+[[nodiscard]] std::string proxy_door_key(std::string_view caller);
+
+[[nodiscard]] PlanePlan build_plane(const LoadedManifest& loaded, telemetry::NameTable& names,
+                                    telemetry::SeriesTable& series);
+
+}  // namespace tl::app
