@@ -267,6 +267,13 @@ struct Process::State {
 
 Process::Process(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
+Process::Process(Process&& other) noexcept = default;
+
+Process& Process::operator=(Process&& other) noexcept {
+    std::swap(state_, other.state_);
+    return *this;
+}
+
 Process::~Process() {
     if (state_ == nullptr || state_->reaped) return;
     signal(SIGKILL);

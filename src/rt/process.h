@@ -41,8 +41,8 @@ class Process {
   public:
     // The error names the step and the thing: "start ./serve: the command does not exist". Takes about a millisecond.
     [[nodiscard]] static base::Result<Process> spawn(const ProcessSpec& spec);
-    Process(Process&& other) noexcept = default;
-    Process& operator=(Process&& other) noexcept = default;
+    Process(Process&& other) noexcept;
+    Process& operator=(Process&& other) noexcept;
     // Kills what still runs (the group, if it leads one) and reaps it.
     ~Process();
 

@@ -12,30 +12,17 @@
 
 #include "rt/event.h"
 #include "rt/gate.h"
-#include "supervisor/call_addresses.h"
-#include "supervisor/config.h"
-#include "supervisor/instance_book.h"
-#include "supervisor/logs.h"
+#include "supervisor/call_order.h"
 #include "supervisor/plan.h"
-#include "supervisor/status.h"
+#include "supervisor/service.h"
 
 namespace tl::supervisor {
-
-struct SupervisorOptions {
-    std::string run_id;
-    PortsConfig ports;
-    std::vector<std::string> inherited;     // the environment that services inherit: main's, "NAME=value"
-    std::string cgroup_root = "/sys/fs/cgroup";
-};
 
 // How one step of a change went.
 struct Outcome {
     Step step;
     std::optional<base::Error> error;  // set: not done, or in part; what ran before still runs
 };
-
-class Service;
-struct Workshop;
 
 class Supervisor {
   public:
@@ -48,38 +35,59 @@ class Supervisor {
 
     // Begins to start all services and returns; each waits for what it calls. Once.
     void start(std::vector<ServiceSpec> specs);
-    // Makes what runs be what `next` says: one change at a time, instances replaced one by one, the old one stopped only
-    // when its successor is healthy. Calls queue up. Ended early by the wait, it stops between two instances.
+    // Makes what runs be what `next` says, instances replaced one by one, an old one stopped only when its successor is
+    // healthy. One change at a time: `wait` is for the turn; a change that has begun is ended only by stop_all.
     [[nodiscard]] rt::Task<std::vector<Outcome>> apply(std::vector<ServiceSpec> next, rt::Wait wait = {});
-    // Replaces every instance of the service, one by one. Errors: not_found, conflict (stopping), and why a successor did
-    // not become healthy.
+    // Replaces every instance of the service, one by one. Errors: not_found, conflict (not started yet, or stopping),
+    // those of `wait` (for the turn), and why a successor did not become healthy.
     [[nodiscard]] rt::Task<base::Result<void>> restart(std::string service, rt::Wait wait = {});
-    // Callers before callees; drained, SIGTERM, SIGKILL; all is gone when it resumes, shortly after `deadline` at the
-    // latest. No other change is begun from then on.
+    // Callers before callees; drained, SIGTERM, SIGKILL; nothing of it runs when it resumes, shortly after `deadline` at
+    // the latest. No change is begun from then on.
     [[nodiscard]] rt::Task<void> stop_all(base::TimePoint deadline);
 
-    // `with_usage` reads /proc for each process.
+    // By name. `with_usage` reads /proc for each process.
     [[nodiscard]] std::vector<ServiceStatus> status(bool with_usage = false) const;
-    [[nodiscard]] LogStore& logs();
+    [[nodiscard]] LogStore& logs() { return shop_.logs; }
     // What is meant to run: what apply() compares with.
     [[nodiscard]] std::vector<ServiceSpec> specs() const;
+    // For the guard and remember_run.
+    [[nodiscard]] std::vector<std::string> cgroup_homes() const { return shop_.cgroups.homes(); }
 
   private:
+    using ServicePtr = std::shared_ptr<Service>;
+    using SpecPtr = std::shared_ptr<const ServiceSpec>;
+    using Instances = std::vector<std::shared_ptr<Instance>>;
+
+    // Starting (supervisor.cpp).
+    void begin_service(ServiceSpec spec);
+    [[nodiscard]] rt::Task<void> bring_up(ServicePtr service);
+    [[nodiscard]] rt::Task<void> wait_for_callee(ServicePtr service, std::string callee);
+    [[nodiscard]] base::TimePoint callee_deadline(const Service& caller, const std::string& callee,
+                                                  base::TimePoint began) const;
+    [[nodiscard]] std::shared_ptr<Instance> launch(Service& service, SpecPtr spec, Trust trust);
+    void adopt_order(const std::vector<ServiceSpec>& specs);
+    [[nodiscard]] ServicePtr find(std::string_view name) const;
+
+    // Stopping (supervisor.cpp).
+    [[nodiscard]] rt::Task<void> stop_service(ServicePtr service, std::vector<ServicePtr> with, std::string reason,
+                                              base::TimePoint deadline);
+    [[nodiscard]] rt::Task<void> stop_instances(ServicePtr service, Instances instances, std::string reason,
+                                                base::TimePoint deadline);
+
+    // Changing (changes.cpp).
     class Turn;
+    [[nodiscard]] rt::Task<base::Result<void>> take_turn(rt::Wait wait);
+    [[nodiscard]] rt::Task<base::Result<void>> take_step(Step step, SpecPtr next);
+    [[nodiscard]] rt::Task<base::Result<void>> wait_added(ServicePtr service);
+    [[nodiscard]] rt::Task<base::Result<void>> replace_all(ServicePtr service, SpecPtr next);
+    [[nodiscard]] rt::Task<base::Result<void>> replace(ServicePtr service, std::shared_ptr<Instance> old, SpecPtr next);
+    [[nodiscard]] rt::Task<base::Result<void>> scale(ServicePtr service, SpecPtr next);
+    [[nodiscard]] rt::Task<void> remove(std::vector<ServicePtr> gone);
+    void adopt_handling(Service& service, SpecPtr next);
 
-    [[nodiscard]] rt::Task<void> bring_up(std::string name);
-    [[nodiscard]] rt::Task<void> wait_for_callees(Service& service);
-    [[nodiscard]] rt::Task<void> wait_for_callee(Service& service, std::string callee);
-    [[nodiscard]] rt::Task<base::Result<void>> take(Step step, const ServiceSpec* next, rt::Wait wait);
-    [[nodiscard]] rt::Task<base::Result<void>> add(const ServiceSpec& spec, rt::Wait wait);
-    [[nodiscard]] rt::Task<base::Result<void>> remove(std::string name);
-    [[nodiscard]] rt::Task<void> stop_service(std::string name, base::TimePoint deadline);
-    void order(const std::vector<ServiceSpec>& specs);
-    [[nodiscard]] Service* find(std::string_view name) const;
-
-    std::unique_ptr<Workshop> shop_;
-    std::map<std::string, std::unique_ptr<Service>, std::less<>> services_;
-    std::map<std::string, size_t, std::less<>> group_of_;  // services of one cycle of calls share a number
+    Workshop shop_;
+    std::map<std::string, ServicePtr, std::less<>> services_;
+    CallOrder order_;
     rt::Cancel life_;
     rt::Gate gate_;
     bool changing_ = false;
