@@ -1,0 +1,234 @@
+// The answers of the admin API that come line by line (NDJSON): apply, restart and logs; and plan, which reads a
+// manifest as apply does.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "base/units.h"
+#include "console/admin_api.h"
+#include "console/admin_reply.h"
+#include "http/server.h"
+
+namespace tl::console {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// An empty line now and then shows whether the reader is still there; readers of NDJSON skip it.
+constexpr base::Duration kHeartbeat = 15s;
+constexpr size_t kProgressBytes = 1U << 20;
+
+// An apply or a restart: runs by itself, told about by a feed that one request reads.
+struct Operation final : ProgressSink {
+    Feed feed{kProgressBytes};
+    bool spoke = false;  // a line was sent: the status can no longer say how it ended
+    std::optional<base::Error> failure;
+    Json details = Json::object();  // of the last line, or of the problem
+
+    void on_progress(std::string text) override {
+        spoke = true;
+        feed.put(dump(to_json(ProgressLine{.text = std::move(text)})));
+    }
+    void finish(std::string text) {
+        Json last = to_json(ProgressLine{.text = std::move(text), .done = !failure, .failed = failure.has_value()});
+        last.update(details);
+        if (spoke || !failure) feed.put(dump(last));
+        feed.close();
+    }
+};
+
+Json refusal_details(const ManifestRefused& refused) {
+    Json details = Json::object();
+    if (!refused.text.empty()) details["diagnostics_text"] = refused.text;
+    if (!refused.diagnostics.is_null()) details["diagnostics"] = refused.diagnostics;
+    return details;
+}
+
+rt::Task<void> run_apply(System& system, std::string text, std::string file, std::shared_ptr<Operation> operation) {
+    PlanResult plan = co_await system.apply(std::move(text), std::move(file), *operation);
+    if (plan) {
+        operation->details["plan"] = to_json(*plan);
+        operation->finish("applied");
+        co_return;
+    }
+    operation->details = refusal_details(plan.error());
+    operation->details["cause"] = base::to_string(plan.error().error.code);
+    operation->failure = std::move(plan.error().error);
+    operation->finish(operation->failure->message());
+}
+
+rt::Task<void> run_restart(System& system, std::string service, std::shared_ptr<Operation> operation) {
+    auto done = co_await system.restart(service, *operation);
+    if (!done) {
+        operation->details["cause"] = base::to_string(done.error().code);
+        operation->failure = std::move(done.error());
+    }
+    operation->finish(done ? fmt::format("{} is restarted", service) : operation->failure->message());
+}
+
+std::string gap_line(size_t dropped) {
+    return dump(to_json(LogLine{.time = base::wall_now(),
+                                .service = "trunkline",
+                                .stream = "trunkline",
+                                .text = fmt::format("{} lines are left out here: the reader was too slow", dropped)})) +
+           "\n";
+}
+
+// All of `feed` until it is closed or the client has gone.
+rt::Task<void> stream_lines(http::ServerExchange& exchange, std::shared_ptr<Feed> feed) {
+    codec::HeaderTable headers;
+    headers.add(codec::Field::content_type, kLinesType);
+    headers.add(codec::Field::cache_control, "no-store");
+    const http::OutgoingResponse response{.headers = &headers, .length = {http::BodyLength::Kind::unknown}};
+    auto sent = co_await exchange.send(response, {});
+    while (sent && !(feed->empty() && feed->closed())) {
+        const rt::Wake wake = co_await feed->wait(rt::this_loop().within(kHeartbeat, &exchange.cancel()));
+        if (wake == rt::Wake::cancelled) co_return exchange.abort();
+        std::string lines = wake == rt::Wake::timeout ? "\n" : feed->take();
+        const size_t dropped = feed->take_dropped();
+        if (dropped > 0) lines += gap_line(dropped);
+        if (lines.empty()) continue;
+        sent = co_await exchange.send_body({lines, false}, nullptr);
+    }
+    if (sent) sent = co_await exchange.send_body({{}, true}, nullptr);
+}
+
+// Answers with the operation's lines; with a problem if it failed before the first.
+rt::Task<void> answer(http::ServerExchange& exchange, std::shared_ptr<Operation> operation) {
+    const rt::Wake wake = co_await operation->feed.wait({base::kNever, &exchange.cancel()});
+    if (wake != rt::Wake::ready) co_return exchange.abort();
+    if (operation->failure && !operation->spoke) {
+        const base::Error& error = *operation->failure;
+        // 422: the request is fine, the manifest in it is not.
+        const bool manifest = operation->details.contains("diagnostics");
+        co_await send_problem(exchange, manifest ? 422 : status_of(error.code),
+                              std::string{manifest ? "bad_manifest" : base::to_string(error.code)}, error.message(),
+                              operation->details);
+        co_return;
+    }
+    co_await stream_lines(exchange, std::shared_ptr<Feed>{operation, &operation->feed});
+}
+
+// Lines of the system's logs into a feed. Detaches by dying, before its feed's reader ends.
+class FeedingSink final : public LogSink {
+  public:
+    explicit FeedingSink(std::shared_ptr<Feed> feed) : feed_(std::move(feed)) {}
+    void on_line(const LogLine& line) override { feed_->put(dump(to_json(line))); }
+
+  private:
+    std::shared_ptr<Feed> feed_;
+};
+
+rt::Task<void> send_too_large(http::ServerExchange& exchange) {
+    co_await send_problem(exchange, 413, "too_large",
+                          fmt::format("a manifest has at most {}", base::format_size(AdminApi::kMostManifest)));
+}
+
+// The manifest in the body, or nullopt when the request has been answered.
+rt::Task<std::optional<std::string>> read_manifest(http::ServerExchange& exchange) {
+    const http::BodyLength length = exchange.request_length();
+    if (length.kind == http::BodyLength::Kind::known && length.bytes > AdminApi::kMostManifest) {
+        co_await send_too_large(exchange);
+        co_return std::nullopt;
+    }
+    auto text = co_await http::read_all(exchange, AdminApi::kMostManifest);
+    if (!text) {
+        if (text.error().code == base::Code::too_large) {
+            co_await send_too_large(exchange);
+        } else {
+            co_await send_problem(exchange, std::move(text.error()));
+        }
+        co_return std::nullopt;
+    }
+    if (text->empty()) {
+        co_await send_problem(exchange, 400, "invalid", "the body is empty: send the text of a manifest");
+        co_return std::nullopt;
+    }
+    co_return std::move(*text);
+}
+
+std::string file_of(const RequestTarget& target) { return std::string{target.find("file").value_or("")}; }
+
+}  // namespace
+
+rt::Task<void> AdminApi::plan(http::ServerExchange& exchange, const RequestTarget& target) {
+    auto text = co_await read_manifest(exchange);
+    if (!text) co_return;
+    PlanResult plan = co_await system_->plan(std::move(*text), file_of(target));
+    if (plan) {
+        co_await send_json(exchange, to_json(*plan));
+        co_return;
+    }
+    const base::Error& error = plan.error().error;
+    const bool manifest = !plan.error().diagnostics.is_null();
+    co_await send_problem(exchange, manifest ? 422 : status_of(error.code),
+                          std::string{manifest ? "bad_manifest" : base::to_string(error.code)}, error.message(),
+                          refusal_details(plan.error()));
+}
+
+rt::Task<void> AdminApi::apply(http::ServerExchange& exchange, const RequestTarget& target) {
+    auto text = co_await read_manifest(exchange);
+    if (!text) co_return;
+    auto operation = std::make_shared<Operation>();
+    if (!operations_.spawn("admin apply", run_apply(*system_, std::move(*text), file_of(target), operation))) {
+        co_await send_problem(exchange, 503, "unavailable", "Trunkline is stopping");
+        co_return;
+    }
+    co_await answer(exchange, operation);
+}
+
+rt::Task<void> AdminApi::restart(http::ServerExchange& exchange, const RequestTarget& target) {
+    auto operation = std::make_shared<Operation>();
+    if (!operations_.spawn("admin restart", run_restart(*system_, target.segments[2], operation))) {
+        co_await send_problem(exchange, 503, "unavailable", "Trunkline is stopping");
+        co_return;
+    }
+    co_await answer(exchange, operation);
+}
+
+rt::Task<void> AdminApi::logs(http::ServerExchange& exchange, const RequestTarget& target) {
+    auto tail = target.number("tail", 100, kMostTail);
+    auto follow = target.flag("follow");
+    if (!tail || !follow) {
+        co_await send_problem(exchange, std::move(tail ? follow.error() : tail.error()));
+        co_return;
+    }
+    LogQuery query{.tail = *tail, .follow = *follow && !stopping_};
+    for (const auto& [key, value] : target.query) {
+        if (key == "service" && !value.empty()) query.services.push_back(value);
+    }
+    if (query.follow && followed_.size() >= kMostFollowers) {
+        co_await send_problem(exchange, 503, "unavailable",
+                              fmt::format("{} readers follow the logs already; end one of them", kMostFollowers));
+        co_return;
+    }
+    const bool goes_on = query.follow;
+    auto feed = std::make_shared<Feed>(kFeedBytes);
+    FeedingSink sink{feed};
+    auto subscription = system_->subscribe(std::move(query), sink);
+    if (!subscription) {
+        co_await send_problem(exchange, std::move(subscription.error()));
+        co_return;
+    }
+    if (goes_on) {
+        followed_.push_back(feed);
+    } else {
+        feed->close();
+    }
+    co_await stream_lines(exchange, feed);
+    std::erase(followed_, feed);
+}
+
+void AdminApi::end_streams() {
+    stopping_ = true;
+    for (const auto& feed : followed_) feed->close();
+}
+
+rt::Task<void> AdminApi::stop(rt::Wait wait) {
+    end_streams();
+    [[maybe_unused]] const rt::Wake ended = co_await operations_.closed(wait);
+}
+
+}  // namespace tl::console
