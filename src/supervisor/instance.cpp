@@ -158,7 +158,7 @@ rt::Task<void> Instance::back_off() {
     next_start_ = rt::this_loop().now() + delay;
     set_state(is_loop ? InstanceState::crash_loop : InstanceState::backoff);
     if (is_loop && !was_loop) {
-        TL_LOG(error, "supervisor", "{} is in a crash loop: {}, {} failures in a row; it is tried again every {}.{}", id_,
+        TL_LOG(error, "supervisor", "{} is in a crash loop: {}, {} failures in a row; it is tried again every {}{}", id_,
                last_exit_, backoff_.failures(), base::format_duration(rule.most), last_lines(kShownLines));
     } else {
         TL_LOG(warning, "supervisor", "{} {}; next start in {}", id_, last_exit_, rounded(delay));
@@ -252,7 +252,7 @@ InstanceStatus Instance::status(bool with_usage) const {
 std::string Instance::last_lines(size_t most) const {
     const auto lines = shop_.logs.of_instance(id_, most);
     if (lines.empty()) return "";
-    std::string text = " Its last lines:";
+    std::string text = ". Its last lines:";
     for (const LogLinePtr& line : lines) text += "\n    " + line->text;
     return text;
 }

@@ -17,7 +17,8 @@ namespace {
 constexpr base::Duration kLook = 500ms;    // how soon a wait for a callee notices that the callee was started
 constexpr base::Duration kMessage = 10s;   // how often a wait for a callee is reported
 
-std::string seconds(base::Duration d) {
+std::string shown(base::Duration d) {
+    if (d < 10s) return base::format_duration(std::chrono::round<std::chrono::milliseconds>(d));
     return base::format_duration(std::chrono::round<std::chrono::seconds>(d));
 }
 
@@ -81,11 +82,11 @@ rt::Task<void> Supervisor::wait_for_callee(ServicePtr service, std::string calle
         deadline = callee_deadline(*service, callee, began);
         if (now >= deadline) {
             TL_LOG(warning, "supervisor", "{} is started although {}, which it calls, is not healthy after {}", name,
-                   callee, seconds(now - began));
+                   callee, shown(now - began));
             co_return;
         }
         if (now >= next_message) {
-            TL_LOG(info, "supervisor", "{} waits for {} to be healthy, {} so far", name, callee, seconds(now - began));
+            TL_LOG(info, "supervisor", "{} waits for {} to be healthy, {} so far", name, callee, shown(now - began));
             next_message += kMessage;
         }
         // A book that fails at once must not make this a busy loop.

@@ -64,7 +64,7 @@ class Supervisor {
     [[nodiscard]] rt::Task<void> wait_for_callee(ServicePtr service, std::string callee);
     [[nodiscard]] base::TimePoint callee_deadline(const Service& caller, const std::string& callee,
                                                   base::TimePoint began) const;
-    [[nodiscard]] std::shared_ptr<Instance> launch(Service& service, SpecPtr spec, Trust trust);
+    std::shared_ptr<Instance> launch(Service& service, SpecPtr spec, Trust trust);
     void adopt_order(const std::vector<ServiceSpec>& specs);
     [[nodiscard]] ServicePtr find(std::string_view name) const;
 
