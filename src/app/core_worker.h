@@ -46,6 +46,8 @@ class CoreWorker {
     void apply(const PlaneSnapshotPtr& snapshot, base::TimePoint deadline);
     // Begins to listen for the door `key` of the last snapshot. Takes over the descriptor.
     void open(const std::string& key, int listener);
+    // Doors that have been closed but still have requests in flight.
+    [[nodiscard]] size_t closing() const { return closing_.count(); }
     [[nodiscard]] proxy::Engine& engine() { return engine_; }
     // Stops accepting and lets what is in flight finish; then the engine ends.
     [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline);

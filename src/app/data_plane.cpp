@@ -70,6 +70,20 @@ rt::Task<base::Result<void>> DataPlane::apply(PlaneSnapshotPtr snapshot, std::ve
     co_return base::Result<void>{};
 }
 
+rt::Task<void> DataPlane::doors_closed(rt::Wait wait) {
+    for (;;) {
+        size_t closing = 0;
+        for (const auto& core : cores_) {
+            CoreWorker* worker = core->worker.get();
+            const auto count = co_await rt::run_on(core->thread.loop(), [worker] { return worker->closing(); }, wait);
+            closing += count.value_or(0);
+        }
+        if (closing == 0) co_return;
+        const rt::Wake wake = co_await rt::wait_for(wait.until(rt::this_loop().now() + 10ms));
+        if (wake == rt::Wake::cancelled || rt::this_loop().now() >= wait.deadline) co_return;
+    }
+}
+
 void DataPlane::publish(proxy::EndpointSetPtr set, std::move_only_function<void()> acknowledged) {
     struct Acks {
         std::atomic<size_t> missing;

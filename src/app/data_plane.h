@@ -51,6 +51,9 @@ class DataPlane final : public proxy::EndpointSink, public registry::InFlightSou
     [[nodiscard]] rt::Task<base::Result<void>> apply(PlaneSnapshotPtr snapshot, std::vector<BoundDoor> fresh,
                                                      base::Duration grace);
 
+    // Resumes when no closed door has requests in flight any more, at the end of the wait at the latest.
+    [[nodiscard]] rt::Task<void> doors_closed(rt::Wait wait);
+
     void publish(proxy::EndpointSetPtr set, std::move_only_function<void()> acknowledged) override;
     [[nodiscard]] rt::Task<base::Result<uint64_t>> in_flight(std::string service, std::string instance,
                                                              rt::Wait wait) override;

@@ -1,0 +1,209 @@
+#include "app/system.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <set>
+
+#include "base/log.h"
+#include "proxy/cause.h"
+
+namespace tl::app {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr uint32_t kMostDefaultCores = 4;
+
+uint32_t cores_of(const Manifest& manifest) {
+    if (manifest.gateway.threads) return *manifest.gateway.threads;
+    const auto available = static_cast<uint32_t>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
+    return std::min(available, kMostDefaultCores);
+}
+
+std::string_view cause_code(uint8_t cause) { return cause < proxy::kCauses && cause > 0 ? proxy::info(static_cast<proxy::Cause>(cause)).code : ""; }
+std::string_view cause_sentence(uint8_t cause) { return cause < proxy::kCauses ? proxy::info(static_cast<proxy::Cause>(cause)).title : ""; }
+
+std::string_view outcome_word(uint8_t outcome) {
+    switch (static_cast<proxy::Outcome>(outcome)) {
+        case proxy::Outcome::success: return "answered";
+        case proxy::Outcome::failure: return "answered with an error";
+        case proxy::Outcome::reset: return "connection broken";
+        case proxy::Outcome::timeout: return "timed out";
+        case proxy::Outcome::connect_failed: return "connect failed";
+    }
+    return "";
+}
+
+}  // namespace
+
+System::System(SystemOptions options, LoadedManifest loaded)
+    : options_(std::move(options)),
+      loaded_(std::move(loaded)),
+      words_{.names = &names_, .cause = cause_code, .cause_sentence = cause_sentence, .outcome = outcome_word},
+      plane_({.cores = cores_of(loaded_.manifest),
+              .records = loaded_.manifest.telemetry.records,
+              .names = &names_,
+              .report = [this](proxy::OutcomeReport outcome) { registry_.report(outcome); }}),
+      probes_(options_.inherited),
+      registry_({.sink = &plane_, .in_flight = &plane_, .commands = &probes_}),
+      book_(registry_),
+      supervisor_({.run_id = options_.run_id, .ports = loaded_.manifest.ports, .inherited = options_.inherited}, book_,
+                  sidecars_),
+      admin_(*this) {
+    probes_.set_folder(loaded_.folder);
+}
+
+System::~System() = default;
+
+rt::Task<base::Result<void>> System::start() {
+    const console::AdminConfig admin{
+        .state_dir = options_.state_dir,
+        .http = loaded_.manifest.admin.listen ? std::optional{loaded_.manifest.admin.listen->value} : std::nullopt};
+    TL_CO_TRY(admin_.start(admin));
+    auto access = AccessWriter::open(loaded_.manifest.telemetry, loaded_.folder, options_.terminal, options_.colour, words_);
+    if (!access) co_return base::fail(std::move(access.error()));
+    access_ = std::move(*access);
+
+    co_await plane_.start();
+    const auto used = co_await use_plane(loaded_);
+    if (!used) co_return used;
+    TL_CO_TRY(register_services(loaded_));
+    const auto registered = co_await register_addresses(loaded_);
+    if (!registered) co_return registered;
+
+    if (access_ != nullptr) gate_.spawn("access log", access_->run(plane_, life_));
+    gate_.spawn("traffic meter", meter_loop());
+    gate_.spawn("services' output", print_output());
+    supervisor_.start(specs_of(loaded_.manifest, loaded_.folder));
+    revision_ = 1;
+    co_return base::Result<void>{};
+}
+
+// Binds what is new first: a port that is taken changes nothing.
+rt::Task<base::Result<void>> System::use_plane(const LoadedManifest& loaded) {
+    PlanePlan plan = build_plane(loaded, names_, series_);
+    std::vector<DataPlane::BoundDoor> fresh;
+    std::set<std::string> keys;
+    for (const WantedDoor& wanted : plan.doors) {
+        keys.insert(wanted.key);
+        if (open_doors_.contains(wanted.key)) continue;
+        auto bound = plane_.bind(wanted.key, wanted.address);
+        if (!bound) co_return base::fail(std::move(bound.error()));
+        fresh.push_back(std::move(*bound));
+    }
+    for (const auto& door : fresh) {
+        open_doors_[door.key] = door.address;
+        sidecars_.set(door.key, door.address);
+    }
+    std::erase_if(open_doors_, [&](const auto& door) { return !keys.contains(door.first); });
+    sidecars_.keep_only(keys);
+    auto applied = co_await plane_.apply(plan.snapshot, std::move(fresh), loaded.manifest.grace);
+    co_return applied;
+}
+
+base::Result<void> System::register_services(const LoadedManifest& loaded) {
+    for (const NamedService& service : services_of(loaded.manifest)) {
+        const registry::ServiceSpec spec{service.name->value, service.config->health};
+        const auto updated = registry_.update_service(spec);
+        if (updated) continue;
+        TL_TRY(registry_.add_service(spec));
+    }
+    return {};
+}
+
+rt::Task<base::Result<std::vector<net::Address>>> System::resolve(const std::string& target) {
+    const size_t colon = target.rfind(':');
+    const auto port = static_cast<uint16_t>(std::stoul(target.substr(colon + 1)));
+    auto found = co_await resolver_.resolve(target.substr(0, colon), port, rt::this_loop().within(5s, &life_));
+    co_return found;
+}
+
+// Services that others run: an instance for each address, known by it, so that an unchanged one is left in peace.
+rt::Task<base::Result<void>> System::register_addresses(const LoadedManifest& loaded) {
+    std::set<std::string> wanted;
+    for (const NamedService& service : services_of(loaded.manifest)) {
+        for (const auto& target : service.config->address) {
+            auto found = co_await resolve(target.value);
+            if (!found) {
+                TL_LOG(warning, "app", "{}: {}", service.name->value, found.error().message());
+                continue;
+            }
+            for (const net::Address& address : *found) {
+                const std::string id = fmt::format("{}@{}", service.name->value, address.to_string());
+                wanted.insert(id);
+                [[maybe_unused]] const auto added = registry_.add_instance({.id = id,
+                                                                           .service = service.name->value,
+                                                                           .address = address,
+                                                                           .version = service.config->run.version,
+                                                                           .origin = registry::Origin::address});
+                break;  // one instance an entry: the first address is the preferred one
+            }
+        }
+    }
+    for (const auto& service : registry_.snapshot().services) {
+        for (const auto& instance : service.instances) {
+            if (instance.id.find('@') == std::string::npos || wanted.contains(instance.id)) continue;
+            [[maybe_unused]] const auto removed = registry_.remove_instance(instance.id, "taken out of the manifest");
+        }
+    }
+    co_return base::Result<void>{};
+}
+
+void System::retire_services(const LoadedManifest& before, const LoadedManifest& now) {
+    std::set<std::string> kept;
+    for (const NamedService& service : services_of(now.manifest)) kept.insert(service.name->value);
+    for (const NamedService& service : services_of(before.manifest)) {
+        if (kept.contains(service.name->value)) continue;
+        [[maybe_unused]] const auto removed = registry_.remove_service(service.name->value, "taken out of the manifest");
+    }
+}
+
+// What services write, to standard output: each line behind its instance.
+rt::Task<void> System::print_output() {
+    const auto lines = supervisor_.logs().subscribe();
+    for (;;) {
+        const auto batch = co_await lines->next({base::kNever, &life_});
+        if (!batch) co_return;
+        std::string text;
+        for (const auto& line : *batch) {
+            const std::string who = line->instance.empty() ? line->service : line->instance;
+            text += options_.colour ? fmt::format("\033[35m{:<16}\033[0m {}\n", who, line->text)
+                                    : fmt::format("{:<16} {}\n", who, line->text);
+        }
+        // Standard output that takes no more must not stop the services: what does not fit is lost here, not in `logs`.
+        [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, text.data(), text.size());
+    }
+}
+
+std::vector<std::string> System::gateway_urls() const {
+    std::vector<std::string> urls;
+    for (const auto& [key, address] : open_doors_) {
+        if (key.starts_with("gateway ")) urls.push_back("http://" + address.to_string());
+    }
+    return urls;
+}
+
+rt::Task<void> System::stop(base::TimePoint deadline, std::string reason) {
+    stopping_ = std::move(reason);
+    // The public door first: what is in flight there still needs the services behind it.
+    const base::Duration left = deadline - rt::this_loop().now();
+    PlanePlan plan = build_plane(loaded_, names_, series_);
+    auto inner = std::make_shared<PlaneSnapshot>(*plan.snapshot);
+    std::erase_if(inner->doors, [](const auto& door) { return door.first.starts_with("gateway "); });
+    // A third of the time is kept for the services, should tunnels and streams use up the rest.
+    const base::Duration for_doors = left * 2 / 3;
+    [[maybe_unused]] const auto closed = co_await plane_.apply(inner, {}, for_doors);
+    co_await plane_.doors_closed(rt::this_loop().within(for_doors + 500ms));
+    co_await supervisor_.stop_all(deadline);
+    life_.request();
+    co_await gate_.closed();
+    if (access_ != nullptr) co_await access_->drain(plane_);
+    co_await plane_.stop(deadline);
+    co_await registry_.stop();
+    co_await resolver_.stop();
+    co_await admin_.stop(rt::this_loop().now() + 1s);
+}
+
+}  // namespace tl::app

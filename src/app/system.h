@@ -1,0 +1,106 @@
+// The running system: owns every room's service, in the order of their start, and joins them. One object, on the control
+// loop, from up's start to its end. What the console can see and do is implemented in system_views.cpp and
+// system_changes.cpp.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/access_writer.h"
+#include "app/data_plane.h"
+#include "app/joins.h"
+#include "app/manifest_model.h"
+#include "app/plane_builder.h"
+#include "app/traffic_meter.h"
+#include "console/admin_server.h"
+#include "net/resolver.h"
+#include "rt/event.h"
+#include "supervisor/supervisor.h"
+
+namespace tl::app {
+
+struct SystemOptions {
+    std::string state_dir;
+    std::string run_id;
+    std::vector<std::string> inherited;  // environment for services
+    bool terminal = false;               // standard output is one
+    bool colour = false;
+};
+
+class System final : public console::System {
+  public:
+    System(SystemOptions options, LoadedManifest loaded);
+    ~System() override;
+    System(const System&) = delete;
+    System& operator=(const System&) = delete;
+
+    // Opens the admin door and all sockets, starts the cores, then the services. On an error nothing has been started
+    // that stop() would not end.
+    [[nodiscard]] rt::Task<base::Result<void>> start();
+    // Services drained and ended, requests in flight finished, everything closed; shortly after `deadline` at the latest.
+    [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline, std::string reason);
+    // Set by the admin API.
+    [[nodiscard]] rt::Event& stop_asked() { return stop_asked_; }
+
+    [[nodiscard]] const LoadedManifest& manifest() const { return loaded_; }
+    [[nodiscard]] std::vector<std::string> gateway_urls() const;
+    // Homes of cgroups that a killed run would leave behind.
+    [[nodiscard]] size_t cores() const { return plane_.cores(); }
+
+    // console::System
+    rt::Task<console::StatusView> status() override;
+    rt::Task<std::vector<console::ServiceView>> services() override;
+    rt::Task<std::vector<console::RouteView>> routes() override;
+    rt::Task<base::Result<console::Why>> why(std::string trace, bool colour) override;
+    rt::Task<console::PlanResult> plan(std::string text, std::string file) override;
+    rt::Task<console::PlanResult> apply(std::string text, std::string file, console::ProgressSink& sink) override;
+    rt::Task<base::Result<void>> restart(std::string service, console::ProgressSink& sink) override;
+    void stop() override { stop_asked_.set(); }
+    rt::Task<std::string> metrics() override;
+    rt::Task<std::string> dump_tasks() override { return plane_.dump_tasks(); }
+    base::Result<std::unique_ptr<console::LogSubscription>> subscribe(console::LogQuery query,
+                                                                      console::LogSink& sink) override;
+
+  private:
+    // system.cpp
+    [[nodiscard]] rt::Task<base::Result<void>> use_plane(const LoadedManifest& loaded);
+    [[nodiscard]] base::Result<void> register_services(const LoadedManifest& loaded);
+    [[nodiscard]] rt::Task<base::Result<void>> register_addresses(const LoadedManifest& loaded);
+    [[nodiscard]] rt::Task<base::Result<std::vector<net::Address>>> resolve(const std::string& target);
+    void retire_services(const LoadedManifest& before, const LoadedManifest& now);
+    [[nodiscard]] rt::Task<void> print_output();
+    // system_changes.cpp
+    [[nodiscard]] console::PlanView make_plan(const LoadedManifest& next) const;
+    [[nodiscard]] rt::Task<base::Result<void>> carry_out(LoadedManifest next, console::ProgressSink& sink);
+    // system_views.cpp
+    [[nodiscard]] rt::Task<telemetry::MetricsData> counters();
+    [[nodiscard]] rt::Task<void> meter_loop();
+
+    SystemOptions options_;
+    LoadedManifest loaded_;
+    uint64_t revision_ = 0;
+    base::WallTime started_ = base::wall_now();
+    std::string stopping_;
+    bool changing_ = false;
+
+    telemetry::NameTable names_;
+    telemetry::SeriesTable series_;
+    telemetry::RecordWords words_;
+    DataPlane plane_;
+    ProbeRunner probes_;
+    registry::Registry registry_;
+    RegistryBook book_;
+    SidecarAddresses sidecars_;
+    net::Resolver resolver_;
+    supervisor::Supervisor supervisor_;
+    console::AdminServer admin_;
+    std::unique_ptr<AccessWriter> access_;
+    TrafficMeter meter_;
+    std::map<std::string, net::Address> open_doors_;
+    rt::Event stop_asked_;
+    rt::Cancel life_;
+    rt::Gate gate_;
+};
+
+}  // namespace tl::app

@@ -1,0 +1,320 @@
+// What can be seen of a running system: views for the console, metrics, traces, logs. Reading only.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "app/system.h"
+#include "base/text.h"
+#include "telemetry/prometheus.h"
+#include "telemetry/why.h"
+#include "version.h"
+
+namespace tl::app {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+uint64_t own_memory() {
+    std::ifstream file{"/proc/self/statm"};
+    uint64_t total = 0;
+    uint64_t resident = 0;
+    file >> total >> resident;
+    return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+console::Traffic traffic_of(const TrafficMeter::Window& window) {
+    console::Traffic traffic;
+    const auto requests = static_cast<double>(window.sum.requests());
+    traffic.total = window.total;
+    if (window.seconds > 0) traffic.per_second = requests / window.seconds;
+    const auto failed = static_cast<double>(window.sum.by_class[5] + window.sum.by_class[0]);
+    if (requests > 0) traffic.error_share = failed / requests;
+    traffic.p50 = telemetry::quantile(window.sum.duration, 0.5);
+    traffic.p99 = telemetry::quantile(window.sum.duration, 0.99);
+    return traffic;
+}
+
+console::InstanceView instance_of(const registry::InstanceView& known, const std::string& service) {
+    return {.id = known.id,
+            .service = service,
+            .address = known.address.ip(),
+            .port = known.address.port(),
+            .state = std::string{registry::to_string(known.state)},
+            .reason = known.reason,
+            .since = known.since,
+            .version = known.version};
+}
+
+// What the supervisor knows of the same instance: the process behind it.
+void add_process(console::InstanceView& view, const supervisor::InstanceStatus& status) {
+    view.pid = status.pid;
+    view.port = status.port != 0 ? status.port : view.port;
+    view.restarts = status.restarts;
+    view.last_exit = status.last_exit;
+    view.version = status.version;
+    if (status.usage) view.rss = status.usage->memory;
+    const bool waits = status.state == supervisor::InstanceState::backoff ||
+                       status.state == supervisor::InstanceState::crash_loop;
+    if (!waits) return;
+    view.state = supervisor::to_string(status.state);
+    view.since = status.since;
+    view.reason = fmt::format("{}; starts again in {}", status.last_exit,
+                              base::format_duration(std::chrono::floor<std::chrono::milliseconds>(status.next_start)));
+    if (!status.last_lines.empty()) view.reason += "; it said: " + base::join(status.last_lines, " | ");
+}
+
+std::string state_of(const console::ServiceView& view, const supervisor::ServiceStatus* process) {
+    if (process != nullptr && !process->waiting_for.empty()) return "waiting";
+    if (view.replicas_healthy == 0) {
+        for (const auto& instance : view.instances) {
+            if (instance.state == "starting") return "starting";
+        }
+        return "down";
+    }
+    return view.replicas_healthy < view.replicas_wanted ? "degraded" : "healthy";
+}
+
+void add_reasons(console::ServiceView& view, const supervisor::ServiceStatus* process) {
+    if (process != nullptr && !process->waiting_for.empty()) {
+        view.reason = "waits for " + base::join(process->waiting_for, ", ");
+    } else if (view.state != "healthy") {
+        for (const auto& instance : view.instances) {
+            if (instance.state != "healthy" && !instance.reason.empty()) view.reason = instance.id + ": " + instance.reason;
+        }
+    }
+    if (process != nullptr && !process->last_change.empty()) {
+        view.reason += (view.reason.empty() ? "" : "; ") + process->last_change;
+    }
+}
+
+}  // namespace
+
+rt::Task<telemetry::MetricsData> System::counters() {
+    telemetry::MetricsData sum;
+    const auto all = co_await plane_.gather([](proxy::Engine& engine) { return engine.metrics().copy(); },
+                                            rt::this_loop().within(1s));
+    for (const auto& one : all) sum.merge(one);
+    co_return sum;
+}
+
+rt::Task<void> System::meter_loop() {
+    while (!life_.requested()) {
+        auto data = co_await counters();
+        meter_.add(rt::this_loop().now(), std::move(data));
+        co_await rt::sleep(TrafficMeter::kEvery, &life_);
+    }
+}
+
+rt::Task<std::vector<console::ServiceView>> System::services() {
+    const registry::RegistrySnapshot registered = registry_.snapshot();
+    const auto processes = supervisor_.status(true);
+    std::vector<console::ServiceView> views;
+    for (const NamedService& service : services_of(loaded_.manifest)) {
+        console::ServiceView view{.name = service.name->value,
+                                  .context = *service.context,
+                                  .version = service.config->run.version,
+                                  .calls = calls_of(*service.config)};
+        const auto process = std::ranges::find(processes, view.name, &supervisor::ServiceStatus::name);
+        const supervisor::ServiceStatus* running = process == processes.end() ? nullptr : &*process;
+        view.replicas_wanted = running != nullptr ? running->wanted
+                                                  : static_cast<uint32_t>(service.config->address.size());
+        for (const auto& known : registered.services) {
+            if (known.name != view.name) continue;
+            view.replicas_healthy = static_cast<uint32_t>(known.healthy);
+            if (known.panic) view.panic = known.reason;
+            for (const auto& instance : known.instances) view.instances.push_back(instance_of(instance, view.name));
+        }
+        if (running != nullptr) {
+            for (const auto& status : running->instances) {
+                auto found = std::ranges::find(view.instances, status.id, &console::InstanceView::id);
+                if (found == view.instances.end()) {
+                    view.instances.push_back({.id = status.id, .service = view.name, .address = "127.0.0.1",
+                                              .state = std::string{supervisor::to_string(status.state)}});
+                    found = view.instances.end() - 1;
+                }
+                add_process(*found, status);
+            }
+        }
+        for (auto& instance : view.instances) {
+            const auto count = co_await plane_.in_flight(view.name, instance.id, rt::this_loop().within(1s));
+            instance.in_flight = static_cast<uint32_t>(count.value_or(0));
+        }
+        view.state = state_of(view, running);
+        add_reasons(view, running);
+        view.traffic = traffic_of(meter_.window([&](telemetry::SeriesId id) { return id < series_.series() && series_.key(id).service == view.name; }));
+        views.push_back(std::move(view));
+    }
+    co_return views;
+}
+
+rt::Task<console::StatusView> System::status() {
+    console::StatusView view{.system = loaded_.manifest.system,
+                             .version = kVersion,
+                             .pid = getpid(),
+                             .started = started_,
+                             .uptime = base::wall_now() - started_,
+                             .state_dir = options_.state_dir,
+                             .manifest = loaded_.file,
+                             .revision = revision_,
+                             .cores = static_cast<uint32_t>(plane_.cores()),
+                             .gateway = gateway_urls(),
+                             .admin = admin_.http_url(),
+                             .rss = own_memory(),
+                             .guard = "a guard process ends the services should Trunkline be killed",
+                             .stopping = stopping_};
+    for (const auto& diagnostic : loaded_.diagnostics.sorted()) {
+        view.warnings.push_back(fmt::format("{}:{}: {}", loaded_.diagnostics.file(), diagnostic.at.line, diagnostic.message));
+    }
+    view.services = co_await services();
+    co_return view;
+}
+
+rt::Task<std::vector<console::RouteView>> System::routes() {
+    std::vector<proxy::RouteRule> rules;
+    std::vector<console::RouteView> views;
+    for (const gateway::RouteConfig& route : loaded_.manifest.gateway.routes) {
+        auto rule = gateway::make_rule(route);
+        if (!rule) continue;
+        console::RouteView view{.name = rule->name,
+                                .host = rule->host,
+                                .path = route.path.value,
+                                .methods = route.methods,
+                                .to = route.to.value,
+                                .rewrite = route.rewrite ? route.rewrite->value : "",
+                                .priority = route.priority};
+        for (const auto& [name, value] : route.headers) {
+            view.conditions.push_back(fmt::format("header {} is {}", name.value, value == "*" ? "there" : value));
+        }
+        for (const auto& [name, value] : route.query) {
+            view.conditions.push_back(fmt::format("query {} is {}", name.value, value == "*" ? "there" : value));
+        }
+        proxy::TrafficRule traffic;
+        for (const NamedService& service : services_of(loaded_.manifest)) {
+            if (service.name->value == view.to) traffic = service.config->mesh.traffic();
+        }
+        view.timeout = route.timeout.value_or(traffic.timeout);
+        view.retries = (route.retry ? route.retry->attempts : traffic.attempts) - 1;
+        view.traffic = traffic_of(meter_.window([&](telemetry::SeriesId id) {
+            return id < series_.series() && series_.key(id).door == telemetry::Door::gateway && series_.key(id).route == view.name;
+        }));
+        rules.push_back(std::move(*rule));
+        views.push_back(std::move(view));
+    }
+    for (const auto& [strong, weak] : proxy::RouteTable::shadowed(rules)) views[weak].shadowed_by = views[strong].name;
+    co_return views;
+}
+
+rt::Task<base::Result<console::Why>> System::why(std::string trace, bool colour) {
+    const auto prefix = telemetry::parse_trace_id(trace);
+    if (!prefix) {
+        co_return base::fail(base::Code::invalid,
+                             fmt::format("\"{}\" is no trace id: give at least its first 8 hex digits", base::printable(trace)));
+    }
+    const auto batches = co_await plane_.gather(
+        [prefix](proxy::Engine& engine) { return engine.records().find(*prefix); }, rt::this_loop().within(2s));
+    std::vector<telemetry::Record> records;
+    uint64_t lost = 0;
+    for (const auto& batch : batches) {
+        records.insert(records.end(), batch.records.begin(), batch.records.end());
+        lost += batch.lost;
+    }
+    if (records.empty()) {
+        co_return base::fail(base::Code::not_found,
+                             fmt::format("no request of trace {} is remembered; the last {} of each thread are kept", trace,
+                                         loaded_.manifest.telemetry.records));
+    }
+    const telemetry::TraceTree tree = telemetry::build_trace(records, lost);
+    co_return console::Why{telemetry::trace_json(tree, words_), telemetry::print_trace(tree, words_, colour)};
+}
+
+rt::Task<std::string> System::metrics() {
+    const auto data = co_await counters();
+    telemetry::Exposition page{.table = &series_, .data = &data, .cause = words_.cause, .samples = {}};
+    for (const auto& service : supervisor_.status(false)) {
+        uint64_t restarts = 0;
+        for (const auto& instance : service.instances) restarts += instance.restarts;
+        page.samples.push_back({"trunkline_service_restarts_total", "Restarts after a crash.", telemetry::MetricType::counter,
+                                {{"service", service.name}}, static_cast<double>(restarts)});
+    }
+    for (const auto& service : registry_.snapshot().services) {
+        page.samples.push_back({"trunkline_service_instances_healthy", "Instances that get requests.", telemetry::MetricType::gauge,
+                                {{"service", service.name}}, static_cast<double>(service.healthy)});
+    }
+    page.samples.push_back({"trunkline_memory_bytes", "Resident memory of Trunkline itself.", telemetry::MetricType::gauge, {},
+                            static_cast<double>(own_memory())});
+    co_return telemetry::write_prometheus(page);
+}
+
+namespace {
+
+console::LogLine line_of(const supervisor::LogLine& line) {
+    return {line.time, line.service, line.instance, std::string{supervisor::to_string(line.stream)}, line.text};
+}
+
+// Follows the supervisor's log for one reader, from a gate of its own that ends with it.
+class LogFollower final : public console::LogSubscription {
+  public:
+    LogFollower(supervisor::LogStore& logs, std::vector<std::string> services, console::LogSink& sink)
+        : state_(std::make_shared<State>(std::move(services), &sink)) {
+        state_->lines = logs.subscribe();
+        state_->gate.spawn("follow logs", follow(state_));
+    }
+    ~LogFollower() override {
+        state_->sink = nullptr;
+        state_->cancel.request();
+    }
+    LogFollower(const LogFollower&) = delete;
+    LogFollower& operator=(const LogFollower&) = delete;
+
+  private:
+    // Outlives the follower by the turn in which its task ends.
+    struct State {
+        std::vector<std::string> services;
+        console::LogSink* sink;
+        std::unique_ptr<supervisor::LogSubscription> lines = nullptr;
+        rt::Cancel cancel = {};
+        rt::Gate gate = {};
+    };
+    static rt::Task<void> follow(std::shared_ptr<State> state) {
+        for (;;) {
+            const auto batch = co_await state->lines->next({base::kNever, &state->cancel});
+            if (!batch || state->sink == nullptr) co_return;
+            for (const auto& line : *batch) {
+                const bool wanted = state->services.empty() || line->service.empty() ||
+                                    std::ranges::find(state->services, line->service) != state->services.end();
+                if (wanted) state->sink->on_line(line_of(*line));
+            }
+        }
+    }
+    std::shared_ptr<State> state_;
+};
+
+class NoMore final : public console::LogSubscription {};
+
+}  // namespace
+
+base::Result<std::unique_ptr<console::LogSubscription>> System::subscribe(console::LogQuery query, console::LogSink& sink) {
+    std::vector<std::string> names;
+    for (const NamedService& service : services_of(loaded_.manifest)) names.push_back(service.name->value);
+    for (const std::string& wanted : query.services) {
+        if (std::ranges::find(names, wanted) != names.end()) continue;
+        const std::string_view near = base::nearest(wanted, names);
+        return base::fail(base::Code::not_found, fmt::format("there is no service \"{}\"{}{}{}", base::printable(wanted),
+                                                             near.empty() ? "" : "; did you mean \"", near,
+                                                             near.empty() ? "" : "\"?"));
+    }
+    std::vector<supervisor::LogLinePtr> past;
+    for (const std::string& service : query.services.empty() ? names : query.services) {
+        const auto some = supervisor_.logs().of_service(service, query.tail);
+        past.insert(past.end(), some.begin(), some.end());
+    }
+    std::ranges::stable_sort(past, {}, [](const auto& line) { return line->time; });
+    const size_t skip = past.size() > query.tail ? past.size() - query.tail : 0;
+    for (size_t i = skip; i < past.size(); ++i) sink.on_line(line_of(*past[i]));
+    if (!query.follow) return std::make_unique<NoMore>();
+    return std::make_unique<LogFollower>(supervisor_.logs(), std::move(query.services), sink);
+}
+
+}  // namespace tl::app
