@@ -45,8 +45,7 @@ std::optional<TraceContext> parse_traceparent(std::string_view text) {
     if (text[2] != '-' || text[35] != '-' || text[52] != '-') return std::nullopt;
     const auto version = read_hex(text.substr(0, 2));
     if (!version || *version == 0xff) return std::nullopt;
-    if (text.size() > kTraceparentSize && (*version == 0 || text[kTraceparentSize] != '-'))
-        return std::nullopt;
+    if (text.size() > kTraceparentSize && (*version == 0 || text[kTraceparentSize] != '-')) return std::nullopt;
     const auto high = read_hex(text.substr(3, 16));
     const auto low = read_hex(text.substr(19, 16));
     const auto span = read_hex(text.substr(36, 16));
