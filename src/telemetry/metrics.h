@@ -137,7 +137,7 @@ class CoreMetrics {
     [[nodiscard]] PoolCell& pool(PoolId id) { return pools_[id < pools_.size() ? id : kOtherPool]; }
     [[nodiscard]] DoorCell& door(Door door) { return doors_[static_cast<size_t>(door)]; }
 
-    // 1.7 KB a series: under 2 us for a common system, some 200 us when the table is full.
+    // 1.7 KB a series: 1 us for 20 series, some 120 us when the table is full.
     [[nodiscard]] MetricsData copy() const;
 
   private:

@@ -147,7 +147,7 @@ class RecordRing {
     // Records from number `sequence` on, `most` at most. Numbers begin at 0; next_sequence() is the one to
     // come.
     [[nodiscard]] RecordBatch since(uint64_t sequence, size_t most) const;
-    // All of one trace that are still here. Walks the whole ring: some 50 us.
+    // All of one trace that are still here. Walks the whole ring: under 50 us of its core.
     [[nodiscard]] RecordBatch find(const TracePrefix& trace, size_t most = 256) const;
 
     [[nodiscard]] uint64_t next_sequence() const { return next_; }

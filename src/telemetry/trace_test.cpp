@@ -75,6 +75,12 @@ TEST(Traceparent, unknown_flags_are_not_passed_on) {
     EXPECT_EQ(parse_traceparent(changed(53, "00"))->flags, 0);
 }
 
+TEST(Traceparent, every_digit_is_written_right) {
+    const TraceContext context{
+        .trace = {0x0123456789abcdef, 0xfedcba9876543210}, .span = 0xff00aa9900000001, .flags = 0xff};
+    EXPECT_EQ(written(context), "00-0123456789abcdeffedcba9876543210-ff00aa9900000001-03");
+}
+
 TEST(Trace, a_new_trace_is_valid_and_a_child_stays_in_it) {
     base::Random random{7};
     const TraceContext first = new_trace(random);
