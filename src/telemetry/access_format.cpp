@@ -1,11 +1,12 @@
 // The two forms of an access line.
+#include <fmt/format.h>
+
+#include <iterator>
+
 #include "base/units.h"
 #include "telemetry/access_log.h"
 #include "telemetry/escape.h"
 #include "telemetry/record_text.h"
-
-#include <fmt/format.h>
-#include <iterator>
 
 namespace tl::telemetry {
 
@@ -37,8 +38,8 @@ void append_readable_line(std::string& out, const Record& record, const RecordWo
     const Paint paint{colour};
     const auto to = std::back_inserter(out);
     const std::string time = base::format_time(base::WallTime{base::Duration{record.start_ns}});
-    fmt::format_to(to, "{}{}{} {}{}{} ", paint.dim(), time.substr(11, 12), paint.end(),
-                   paint.status(record.status), status_text(record.status), paint.end());
+    fmt::format_to(to, "{}{}{} {}{}{} ", paint.dim(), time.substr(11, 12), paint.end(), paint.status(record.status),
+                   status_text(record.status), paint.end());
     std::string method;
     append_visible(method, record.method_text.view());
     fmt::format_to(to, "{:<6} ", method);

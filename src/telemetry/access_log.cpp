@@ -1,15 +1,16 @@
 // Where access lines go, without ever waiting for it.
 #include "telemetry/access_log.h"
 
-#include "base/log.h"
-#include "base/text.h"
-
-#include <cerrno>
-#include <cstdio>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+#include "base/log.h"
+#include "base/text.h"
 
 namespace tl::telemetry {
 
@@ -35,9 +36,7 @@ bool ready_to_write(int fd) {
     return ::poll(&ask, 1, 0) == 1 && (ask.revents & POLLOUT) != 0;
 }
 
-int open_file(const std::string& path) {
-    return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-}
+int open_file(const std::string& path) { return ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640); }
 
 uint64_t size_of(int fd) {
     struct stat info{};

@@ -5,14 +5,14 @@
 // output (supervisor/).
 #pragma once
 
-#include "base/error.h"
-#include "telemetry/record.h"
-
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "base/error.h"
+#include "telemetry/record.h"
 
 namespace tl::telemetry {
 
@@ -39,8 +39,7 @@ struct AccessLogStats {
 class AccessLog {
   public:
     // Opens the target; the error says which file and why.
-    [[nodiscard]] static base::Result<std::unique_ptr<AccessLog>> open(AccessLogConfig config,
-                                                                       RecordWords words);
+    [[nodiscard]] static base::Result<std::unique_ptr<AccessLog>> open(AccessLogConfig config, RecordWords words);
     ~AccessLog();  // tries once more to write what waits
     AccessLog(const AccessLog&) = delete;
     AccessLog& operator=(const AccessLog&) = delete;

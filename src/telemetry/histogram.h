@@ -4,12 +4,12 @@
 // read.
 #pragma once
 
-#include "base/clock.h"
-
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
+
+#include "base/clock.h"
 
 namespace tl::telemetry {
 
@@ -81,8 +81,7 @@ class Histogram {
     std::array<uint64_t, kFine> fine_{};
 };
 
-inline constexpr std::array<uint8_t, Histogram::kFine> Histogram::kFirstBound =
-    Histogram::make_first_bounds();
+inline constexpr std::array<uint8_t, Histogram::kFine> Histogram::kFirstBound = Histogram::make_first_bounds();
 
 // The value below which the share `q` (0..1) of the durations lies, interpolated inside of its bucket; 0 when
 // empty, 2^36 ns when it lies above the highest bucket.

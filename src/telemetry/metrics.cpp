@@ -42,9 +42,7 @@ void SeriesCell::merge(const SeriesCell& other) {
     duration.merge(other.duration);
 }
 
-uint64_t SeriesCell::requests() const {
-    return std::accumulate(by_class.begin(), by_class.end(), uint64_t{0});
-}
+uint64_t SeriesCell::requests() const { return std::accumulate(by_class.begin(), by_class.end(), uint64_t{0}); }
 
 void PoolCell::merge(const PoolCell& other) {
     opened += other.opened;

@@ -5,10 +5,6 @@
 // number 0.
 #pragma once
 
-#include "base/clock.h"
-#include "telemetry/histogram.h"
-#include "telemetry/record.h"
-
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -17,6 +13,10 @@
 #include <string_view>
 #include <tuple>
 #include <vector>
+
+#include "base/clock.h"
+#include "telemetry/histogram.h"
+#include "telemetry/record.h"
 
 namespace tl::telemetry {
 
@@ -62,7 +62,7 @@ class SeriesTable {
 };
 
 inline constexpr size_t kStatusClasses = 6;  // 0: nothing was sent; 1..5: 1xx..5xx
-inline constexpr size_t kCauses = 32;        // a cause from 32 on is counted as 31
+inline constexpr size_t kMostCauses = 32;    // a cause from 32 on is counted as 31
 
 struct SeriesCell {
     std::array<uint64_t, kStatusClasses> by_class{};
@@ -102,7 +102,7 @@ struct MetricsData {
     std::vector<SeriesCell> series;
     std::vector<PoolCell> pools;
     std::array<DoorCell, 2> doors{};
-    std::array<uint64_t, kCauses> causes{};
+    std::array<uint64_t, kMostCauses> causes{};
 
     void merge(const MetricsData& other);
 };
@@ -121,7 +121,7 @@ class CoreMetrics {
         count_size(cell, status, bytes_in, bytes_out);
         cell.duration.add(duration);
     }
-    void count_cause(uint8_t cause) { ++causes_[cause < kCauses ? cause : kCauses - 1]; }
+    void count_cause(uint8_t cause) { ++causes_[cause < kMostCauses ? cause : kMostCauses - 1]; }
     // All that a record says: status, duration, bytes, retries, and its cause if it has one.
     void count(SeriesId id, const Record& record) {
         SeriesCell& cell = cell_of(id);
@@ -137,7 +137,7 @@ class CoreMetrics {
     [[nodiscard]] PoolCell& pool(PoolId id) { return pools_[id < pools_.size() ? id : kOtherPool]; }
     [[nodiscard]] DoorCell& door(Door door) { return doors_[static_cast<size_t>(door)]; }
 
-    // 1.7 KB a series: under 2 us for a common system, some 200 us when the table is full.
+    // 1.7 KB a series: 1 us for 20 series, some 120 us when the table is full.
     [[nodiscard]] MetricsData copy() const;
 
   private:
@@ -152,7 +152,7 @@ class CoreMetrics {
     std::vector<SeriesCell> series_;
     std::deque<PoolCell> pools_;
     std::array<DoorCell, 2> doors_{};
-    std::array<uint64_t, kCauses> causes_{};
+    std::array<uint64_t, kMostCauses> causes_{};
 };
 
 }  // namespace tl::telemetry

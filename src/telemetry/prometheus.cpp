@@ -1,14 +1,15 @@
 #include "telemetry/prometheus.h"
 
-#include "telemetry/escape.h"
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <fmt/format.h>
 #include <iterator>
 #include <map>
 #include <numeric>
 #include <set>
+
+#include "telemetry/escape.h"
 
 namespace tl::telemetry {
 
@@ -78,9 +79,7 @@ class Page {
         out_ += value;
         out_ += '\n';
     }
-    void sample(const Labels& labels, uint64_t value) {
-        sample("", label_text(labels), fmt::to_string(value));
-    }
+    void sample(const Labels& labels, uint64_t value) { sample("", label_text(labels), fmt::to_string(value)); }
     void gauge(const Labels& labels, int64_t value) { sample("", label_text(labels), fmt::to_string(value)); }
 
     [[nodiscard]] std::string take() { return std::move(out_); }
@@ -117,8 +116,7 @@ std::vector<Shown> shown_series(const SeriesTable& table, const MetricsData& dat
 }
 
 void write_requests(Page& page, const std::vector<Shown>& series) {
-    constexpr std::array<std::string_view, kStatusClasses> kClasses = {"none", "1xx", "2xx",
-                                                                       "3xx",  "4xx", "5xx"};
+    constexpr std::array<std::string_view, kStatusClasses> kClasses = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
     page.family("trunkline_requests_total", "counter",
                 "Finished requests by class of their status; none: nothing could be sent.");
     for (const Shown& shown : series) {
@@ -141,8 +139,7 @@ void write_durations(Page& page, const std::vector<Shown>& series) {
         for (size_t i = 0; i <= Histogram::kBounds.size(); ++i) {
             below += histogram.coarse()[i];
             const bool last = i == Histogram::kBounds.size();
-            const std::string bound =
-                last ? "+Inf" : number(static_cast<double>(Histogram::kBounds[i]) / 1e9);
+            const std::string bound = last ? "+Inf" : number(static_cast<double>(Histogram::kBounds[i]) / 1e9);
             page.sample("_bucket", fmt::format("{},le=\"{}\"", labels, bound), fmt::to_string(below));
         }
         page.sample("_sum", labels, number(static_cast<double>(histogram.sum_ns()) / 1e9));
@@ -163,7 +160,7 @@ void write_causes(Page& page, const MetricsData& data, RecordWords::Word cause) 
     page.family("trunkline_errors_total", "counter", "Requests that failed here or behind, by cause.");
     // Several numbers may share a word, "" among them: a label set must not come twice.
     std::map<std::string, uint64_t> by_name;
-    for (size_t i = 1; i < kCauses; ++i) {
+    for (size_t i = 1; i < kMostCauses; ++i) {
         if (data.causes[i] == 0) continue;
         const std::string_view name = cause != nullptr ? cause(static_cast<uint8_t>(i)) : "";
         by_name[name.empty() ? "other" : std::string{name}] += data.causes[i];
@@ -176,19 +173,15 @@ void write_pools(Page& page, const SeriesTable& table, const MetricsData& data) 
     std::map<std::string_view, PoolCell> pools;  // a service may be named `other` too
     for (size_t i = 0; i < count; ++i) {
         const PoolCell& pool = data.pools[i];
-        if (pool.opened + pool.failed + pool.reused != 0)
-            pools[table.pool(static_cast<PoolId>(i))].merge(pool);
+        if (pool.opened + pool.failed + pool.reused != 0) pools[table.pool(static_cast<PoolId>(i))].merge(pool);
     }
     const auto counter = [&](std::string_view name, std::string_view help, uint64_t PoolCell::* member) {
         page.family(name, "counter", help);
         for (const auto& [service, pool] : pools) page.sample({{"service", service}}, pool.*member);
     };
-    counter("trunkline_upstream_connections_opened_total", "Connections opened to a service.",
-            &PoolCell::opened);
-    counter("trunkline_upstream_connections_failed_total", "Connections that could not be opened.",
-            &PoolCell::failed);
-    counter("trunkline_upstream_connections_closed_total", "Connections to a service that ended.",
-            &PoolCell::closed);
+    counter("trunkline_upstream_connections_opened_total", "Connections opened to a service.", &PoolCell::opened);
+    counter("trunkline_upstream_connections_failed_total", "Connections that could not be opened.", &PoolCell::failed);
+    counter("trunkline_upstream_connections_closed_total", "Connections to a service that ended.", &PoolCell::closed);
     counter("trunkline_upstream_connections_reused_total", "Requests sent on a connection used before.",
             &PoolCell::reused);
     page.family("trunkline_upstream_connections", "gauge", "Open connections to a service, now.");
@@ -207,8 +200,7 @@ void write_doors(Page& page, const MetricsData& data) {
     };
     page.family("trunkline_connections_accepted_total", "counter", "Connections accepted from clients.");
     each(&DoorCell::accepted);
-    page.family("trunkline_connections_refused_total", "counter",
-                "Connections refused, over a cap or not HTTP.");
+    page.family("trunkline_connections_refused_total", "counter", "Connections refused, over a cap or not HTTP.");
     each(&DoorCell::refused);
     page.family("trunkline_connections", "gauge", "Open connections of clients, now.");
     each(&DoorCell::open);
@@ -237,8 +229,7 @@ void write_samples(Page& page, const Exposition& exposition) {
         if (family.first == nullptr) family.first = &sample;
         std::string labels = labels_of(sample, false);
         // The place of `other` is kept free; values of one set are added up.
-        const bool full =
-            family.values.size() + 1 >= exposition.family_cap && !family.values.contains(labels);
+        const bool full = family.values.size() + 1 >= exposition.family_cap && !family.values.contains(labels);
         if (full && !sample.labels.empty()) labels = labels_of(sample, true);
         family.values[labels] += sample.value;
     }

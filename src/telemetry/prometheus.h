@@ -3,15 +3,15 @@
 // family is capped: what is too much is added up under one set of labels, all `other`.
 #pragma once
 
-#include "telemetry/metrics.h"
-#include "telemetry/record.h"
-
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "telemetry/metrics.h"
+#include "telemetry/record.h"
 
 namespace tl::telemetry {
 

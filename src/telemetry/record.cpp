@@ -1,13 +1,14 @@
 #include "telemetry/record.h"
 
-#include <algorithm>
 #include <arpa/inet.h>
-#include <bit>
-#include <cstdlib>
 #include <fmt/format.h>
 #include <netinet/in.h>
-#include <new>
 #include <sys/socket.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <new>
 
 namespace tl::telemetry {
 
@@ -46,16 +47,10 @@ ClientAddress ClientAddress::from(const sockaddr* address) {
 std::string ClientAddress::text() const {
     char host[INET6_ADDRSTRLEN] = {};
     switch (kind) {
-        case Kind::none:
-            return "-";
-        case Kind::local:
-            return "unix";
-        case Kind::ipv4:
-            inet_ntop(AF_INET, bytes, host, sizeof host);
-            return fmt::format("{}:{}", host, port);
-        case Kind::ipv6:
-            inet_ntop(AF_INET6, bytes, host, sizeof host);
-            return fmt::format("[{}]:{}", host, port);
+        case Kind::none: return "-";
+        case Kind::local: return "unix";
+        case Kind::ipv4: inet_ntop(AF_INET, bytes, host, sizeof host); return fmt::format("{}:{}", host, port);
+        case Kind::ipv6: inet_ntop(AF_INET6, bytes, host, sizeof host); return fmt::format("[{}]:{}", host, port);
     }
     return "-";
 }

@@ -4,10 +4,6 @@
 // are NameIds; cause and outcome are numbers of whoever fills them, put into words by RecordWords.
 #pragma once
 
-#include "base/clock.h"
-#include "telemetry/names.h"
-#include "telemetry/trace.h"
-
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -16,6 +12,10 @@
 #include <string_view>
 #include <type_traits>
 #include <vector>
+
+#include "base/clock.h"
+#include "telemetry/names.h"
+#include "telemetry/trace.h"
 
 struct sockaddr;
 
@@ -90,7 +90,7 @@ struct Record {
     uint8_t attempts = 0;  // made in all; the kept ones are the first three and the last
     Attempt attempt[kAttemptsKept];
     ClientAddress client;
-    ShortText<96> path;  // as received, unprintable bytes and all
+    ShortText<96> path;  // without the query, where secrets travel; as received
     ShortText<40> request_id;
     ShortText<11> method_text;
 
@@ -113,18 +113,16 @@ struct RecordWords {
     using Word = std::string_view (*)(uint8_t);
 
     const NameTable* names = nullptr;
-    Word cause = nullptr;           // "no_healthy_instance"; "" for 0
+    Word cause = nullptr;           // "no_healthy_instance"; not asked for 0
     Word cause_sentence = nullptr;  // "No instance of the service is healthy"; may be nullptr
     Word outcome = nullptr;         // "connect failed"; may be nullptr
 
     [[nodiscard]] std::string_view name(NameId id) const { return names != nullptr ? names->text(id) : ""; }
-    [[nodiscard]] std::string_view cause_text(uint8_t id) const { return cause != nullptr ? cause(id) : ""; }
+    [[nodiscard]] std::string_view cause_text(uint8_t id) const { return cause != nullptr && id != 0 ? cause(id) : ""; }
     [[nodiscard]] std::string_view cause_words(uint8_t id) const {
         return cause_sentence != nullptr ? cause_sentence(id) : cause_text(id);
     }
-    [[nodiscard]] std::string_view outcome_text(uint8_t id) const {
-        return outcome != nullptr ? outcome(id) : "";
-    }
+    [[nodiscard]] std::string_view outcome_text(uint8_t id) const { return outcome != nullptr ? outcome(id) : ""; }
 };
 
 // What since() and find() hand over.
@@ -149,7 +147,7 @@ class RecordRing {
     // Records from number `sequence` on, `most` at most. Numbers begin at 0; next_sequence() is the one to
     // come.
     [[nodiscard]] RecordBatch since(uint64_t sequence, size_t most) const;
-    // All of one trace that are still here. Walks the whole ring: some 50 us.
+    // All of one trace that are still here. Walks the whole ring: under 50 us of its core.
     [[nodiscard]] RecordBatch find(const TracePrefix& trace, size_t most = 256) const;
 
     [[nodiscard]] uint64_t next_sequence() const { return next_; }

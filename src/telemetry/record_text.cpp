@@ -1,12 +1,13 @@
 #include "telemetry/record_text.h"
 
-#include "base/units.h"
-#include "telemetry/escape.h"
+#include <fmt/format.h>
 
 #include <array>
-#include <fmt/format.h>
 #include <iterator>
 #include <utility>
+
+#include "base/units.h"
+#include "telemetry/escape.h"
 
 namespace tl::telemetry {
 
@@ -47,8 +48,8 @@ void append_attempts(std::string& out, const Record& record, const RecordWords& 
         if (i > 0) out += ',';
         out += R"({"instance":)";
         append_json_string(out, words.name(attempt.instance));
-        fmt::format_to(std::back_inserter(out), R"(,"start_ms":{:.3f},"duration_ms":{:.3f})",
-                       attempt.start_us / 1e3, attempt.duration_us / 1e3);
+        fmt::format_to(std::back_inserter(out), R"(,"start_ms":{:.3f},"duration_ms":{:.3f})", attempt.start_us / 1e3,
+                       attempt.duration_us / 1e3);
         append_text(out, "outcome", words.outcome_text(attempt.outcome));
         out += '}';
     }
@@ -87,8 +88,7 @@ void append_json_members(std::string& out, const Record& record, const RecordWor
     if (record.first_byte_ns != 0) {
         fmt::format_to(std::back_inserter(out), R"(,"first_byte_ms":{:.3f})", to_ms(record.first_byte_ns));
     }
-    fmt::format_to(std::back_inserter(out), R"(,"bytes_in":{},"bytes_out":{})", record.bytes_in,
-                   record.bytes_out);
+    fmt::format_to(std::back_inserter(out), R"(,"bytes_in":{},"bytes_out":{})", record.bytes_in, record.bytes_out);
     append_attempts(out, record, words);
     append_text(out, "cause", words.cause_text(record.cause));
     append_flags(out, record);
@@ -119,16 +119,11 @@ std::string flag_words(const Record& record) {
 std::string_view Paint::status(uint16_t status) const {
     if (!on) return "";
     switch (status / 100) {
-        case 1:
-            return "\033[35m";
-        case 2:
-            return "\033[32m";
-        case 3:
-            return "\033[36m";
-        case 4:
-            return "\033[33m";
-        default:
-            return "\033[31m";  // 5xx, and nothing sent at all
+        case 1: return "\033[35m";
+        case 2: return "\033[32m";
+        case 3: return "\033[36m";
+        case 4: return "\033[33m";
+        default: return "\033[31m";  // 5xx, and nothing sent at all
     }
 }
 

@@ -2,11 +2,11 @@
 // colour. Only for this room's writers.
 #pragma once
 
-#include "base/clock.h"
-#include "telemetry/record.h"
-
 #include <string>
 #include <string_view>
+
+#include "base/clock.h"
+#include "telemetry/record.h"
 
 namespace tl::telemetry {
 

@@ -4,13 +4,13 @@
 // guessable.
 #pragma once
 
-#include "base/random.h"
-
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "base/random.h"
 
 namespace tl::telemetry {
 

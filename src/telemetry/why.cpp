@@ -63,8 +63,7 @@ std::vector<Hop> hops_of(std::span<const Record> records, TraceId trace, Spans& 
     for (const Record& record : records) {
         if (record.trace == trace) hops.push_back({.record = record});
     }
-    std::ranges::sort(hops, {},
-                      [](const Hop& hop) { return std::pair{hop.record.start_ns, hop.record.span}; });
+    std::ranges::sort(hops, {}, [](const Hop& hop) { return std::pair{hop.record.start_ns, hop.record.span}; });
     std::erase_if(hops, [&](const Hop& hop) { return !spans.emplace(hop.record.span, 0).second; });
     if (hops.size() > kMostHops) hops.resize(kMostHops);
     spans.clear();

@@ -3,12 +3,12 @@
 // overwritten): then it says so.
 #pragma once
 
-#include "telemetry/record.h"
-
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "telemetry/record.h"
 
 namespace tl::telemetry {
 

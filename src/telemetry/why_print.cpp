@@ -1,12 +1,13 @@
 // Showing the tree of a trace.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
 #include "base/units.h"
 #include "telemetry/escape.h"
 #include "telemetry/record_text.h"
 #include "telemetry/why.h"
-
-#include <algorithm>
-#include <fmt/format.h>
-#include <iterator>
 
 namespace tl::telemetry {
 
@@ -16,16 +17,11 @@ constexpr size_t kDeepestIndent = 24;  // deeper hops stay in this column
 
 std::string_view place_key(HopPlace place) {
     switch (place) {
-        case HopPlace::root:
-            return "root";
-        case HopPlace::continued:
-            return "continued";
-        case HopPlace::child:
-            return "child";
-        case HopPlace::child_by_time:
-            return "child_by_time";
-        case HopPlace::orphan:
-            return "orphan";
+        case HopPlace::root: return "root";
+        case HopPlace::continued: return "continued";
+        case HopPlace::child: return "child";
+        case HopPlace::child_by_time: return "child_by_time";
+        case HopPlace::orphan: return "orphan";
     }
     return "orphan";
 }
@@ -36,13 +32,9 @@ std::string visible(std::string_view text, std::string_view otherwise = "-") {
     return out;
 }
 
-base::Duration since(int64_t begin_ns, const Record& record) {
-    return base::Duration{record.start_ns - begin_ns};
-}
+base::Duration since(int64_t begin_ns, const Record& record) { return base::Duration{record.start_ns - begin_ns}; }
 
-base::Duration length_of(const Record& record) {
-    return base::Duration{static_cast<int64_t>(record.duration_ns)};
-}
+base::Duration length_of(const Record& record) { return base::Duration{static_cast<int64_t>(record.duration_ns)}; }
 
 class Printer {
   public:
@@ -78,9 +70,9 @@ class Printer {
         const Hop& hop = tree_.hops[index];
         const Record& record = hop.record;
         const std::string indent(std::min(depth * 2, kDeepestIndent), ' ');
-        put("{}{:>9}{} {:>8}  {}{}{}  {}", paint_.dim(), "+" + short_duration(since(begin_, record)),
-            paint_.end(), short_duration(length_of(record)), paint_.status(record.status),
-            status_text(record.status), paint_.end(), indent);
+        put("{}{:>9}{} {:>8}  {}{}{}  {}", paint_.dim(), "+" + short_duration(since(begin_, record)), paint_.end(),
+            short_duration(length_of(record)), paint_.status(record.status), status_text(record.status), paint_.end(),
+            indent);
         put("{} -> {}  {} {}", visible(words_.name(record.caller), "client"),
             visible(words_.name(record.service), "nobody"), visible(record.method_text.view()),
             visible(record.path.view()));
@@ -91,14 +83,14 @@ class Printer {
         for (const size_t child : hop.children) this->hop(child, depth + 1);
     }
 
-    void detail(const std::string& indent, std::string_view text) { put("{:26}{}  {}\n", "", indent, text); }
+    void detail(const std::string& indent, std::string_view text) { put("{:25}{}  {}\n", "", indent, text); }
 
     void details(const Hop& hop, const std::string& indent) {
         const Record& record = hop.record;
         attempts(record, indent);
         if (record.cause != 0) {
-            detail(indent, fmt::format("{}{}{}: {}", paint_.red(), words_.cause_text(record.cause),
-                                       paint_.end(), words_.cause_words(record.cause)));
+            detail(indent, fmt::format("{}{}{}: {}", paint_.red(), words_.cause_text(record.cause), paint_.end(),
+                                       words_.cause_words(record.cause)));
         }
         if (const std::string flags = flag_words(record); !flags.empty()) detail(indent, flags);
         if (hop.place == HopPlace::continued) {
@@ -109,8 +101,7 @@ class Printer {
                                        span_hex(record.parent), visible(words_.name(record.caller))));
         }
         if (hop.place == HopPlace::orphan) {
-            detail(indent,
-                   fmt::format("what led here is not known: no record of span {}", span_hex(record.parent)));
+            detail(indent, fmt::format("what led here is not known: no record of span {}", span_hex(record.parent)));
         }
     }
 
@@ -123,10 +114,9 @@ class Printer {
                 detail(indent, fmt::format("... {} more attempts", record.attempts - i - 1));
             }
             const std::string_view outcome = words_.outcome_text(attempt.outcome);
-            detail(indent,
-                   fmt::format("attempt {} at {}: {} after {}", last ? record.attempts : i + 1,
-                               visible(words_.name(attempt.instance)), outcome.empty() ? "ended" : outcome,
-                               short_duration(std::chrono::microseconds{attempt.duration_us})));
+            detail(indent, fmt::format("attempt {} at {}: {} after {}", last ? record.attempts : i + 1,
+                                       visible(words_.name(attempt.instance)), outcome.empty() ? "ended" : outcome,
+                                       short_duration(std::chrono::microseconds{attempt.duration_us})));
         }
     }
 
@@ -138,12 +128,10 @@ class Printer {
                 tree_.overwritten == 0 ? " (none were so far)" : "");
         }
         if (tree_.overwritten > 0) {
-            put("{} older records are no longer kept; hops of a long trace may be among them.\n",
-                tree_.overwritten);
+            put("{} older records are no longer kept; hops of a long trace may be among them.\n", tree_.overwritten);
         }
         if (tree_.other_traces > 0) {
-            put("{} records of other traces begin with the same digits: give more of them.\n",
-                tree_.other_traces);
+            put("{} records of other traces begin with the same digits: give more of them.\n", tree_.other_traces);
         }
     }
 
@@ -177,20 +165,18 @@ void append_hop(std::string& out, const TraceTree& tree, size_t index, const Rec
 
 std::string print_trace(const TraceTree& tree, const RecordWords& words, bool colour) {
     if (tree.hops.empty()) {
-        return tree.overwritten == 0
-                   ? "No record of this trace: no request with it has ended yet.\n"
-                   : fmt::format(
-                         "No record of this trace. {} older records are no longer kept; it may have "
-                         "been among them.\n",
-                         tree.overwritten);
+        return tree.overwritten == 0 ? "No record of this trace: no request with it has ended yet.\n"
+                                     : fmt::format(
+                                           "No record of this trace. {} older records are no longer kept; it may have "
+                                           "been among them.\n",
+                                           tree.overwritten);
     }
     return Printer(tree, words, colour).print();
 }
 
 std::string trace_json(const TraceTree& tree, const RecordWords& words) {
-    std::string out =
-        fmt::format(R"({{"trace":"{}","complete":{},"overwritten":{},"other_traces":{},"hops":[)",
-                    to_hex(tree.trace), tree.complete(), tree.overwritten, tree.other_traces);
+    std::string out = fmt::format(R"({{"trace":"{}","complete":{},"overwritten":{},"other_traces":{},"hops":[)",
+                                  to_hex(tree.trace), tree.complete(), tree.overwritten, tree.other_traces);
     for (const size_t root : tree.roots) {
         if (root != tree.roots.front()) out += ',';
         append_hop(out, tree, root, words);
