@@ -18,15 +18,14 @@ namespace {
 
 constexpr std::streamoff kMostBytes = 1 << 20;
 
-std::string check_target(std::string_view text) {
+std::optional<std::string> check_target(std::string_view text) {
     const size_t colon = text.rfind(':');
     uint16_t port = 0;
     const bool has_port =
         colon != std::string_view::npos &&
         std::from_chars(text.data() + colon + 1, text.data() + text.size(), port).ptr == text.data() + text.size();
-    return has_port && port != 0 && colon > 0 && codec::is_valid_authority(text)
-               ? ""
-               : "must be HOST:PORT, such as 127.0.0.1:9000";
+    if (has_port && port != 0 && colon > 0 && codec::is_valid_authority(text)) return std::nullopt;
+    return "must be HOST:PORT, such as 127.0.0.1:9000";
 }
 
 const Object<ServiceConfig>& service_schema() {

@@ -7,6 +7,7 @@
 
 #include "app/system.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "proxy/route_table.h"
 
 namespace tl::app {

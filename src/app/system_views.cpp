@@ -6,9 +6,10 @@
 
 #include "app/system.h"
 #include "base/text.h"
+#include "base/units.h"
 #include "telemetry/prometheus.h"
 #include "telemetry/why.h"
-#include "version.h"
+#include "app/version.h"
 
 namespace tl::app {
 
@@ -151,7 +152,7 @@ rt::Task<std::vector<console::ServiceView>> System::services() {
 
 rt::Task<console::StatusView> System::status() {
     console::StatusView view{.system = loaded_.manifest.system,
-                             .version = kVersion,
+                             .version = std::string{version()},
                              .pid = getpid(),
                              .started = started_,
                              .uptime = base::wall_now() - started_,
@@ -305,14 +306,13 @@ base::Result<std::unique_ptr<console::LogSubscription>> System::subscribe(consol
                                                              near.empty() ? "" : "; did you mean \"", near,
                                                              near.empty() ? "" : "\"?"));
     }
-    std::vector<supervisor::LogLinePtr> past;
+    std::multimap<base::WallTime, supervisor::LogLinePtr> past;  // lines of the same moment keep their order
     for (const std::string& service : query.services.empty() ? names : query.services) {
-        const auto some = supervisor_.logs().of_service(service, query.tail);
-        past.insert(past.end(), some.begin(), some.end());
+        for (const auto& line : supervisor_.logs().of_service(service, query.tail)) past.emplace(line->time, line);
     }
-    std::ranges::stable_sort(past, {}, [](const auto& line) { return line->time; });
-    const size_t skip = past.size() > query.tail ? past.size() - query.tail : 0;
-    for (size_t i = skip; i < past.size(); ++i) sink.on_line(line_of(*past[i]));
+    auto line = past.begin();
+    if (past.size() > query.tail) std::advance(line, past.size() - query.tail);
+    for (; line != past.end(); ++line) sink.on_line(line_of(*line->second));
     if (!query.follow) return std::make_unique<NoMore>();
     return std::make_unique<LogFollower>(supervisor_.logs(), std::move(query.services), sink);
 }

@@ -16,30 +16,36 @@ using manifest::text;
 
 namespace {
 
-std::string check_path(std::string_view path) {
+std::optional<std::string> check_path(std::string_view path) {
     const auto pattern = proxy::PathPattern::parse(path);
-    return pattern ? "" : "is no path pattern: " + pattern.error().context;
+    if (pattern) return std::nullopt;
+    return "is no path pattern: " + pattern.error().context;
 }
 
-std::string check_rewrite(std::string_view path) {
-    return path.starts_with('/') ? "" : "must begin with \"/\"";
+std::optional<std::string> check_rewrite(std::string_view path) {
+    if (path.starts_with('/')) return std::nullopt;
+    return "must begin with \"/\"";
 }
 
-std::string check_host(std::string_view host) {
+std::optional<std::string> check_host(std::string_view host) {
     const std::string_view name = host.starts_with("*.") ? host.substr(2) : host;
     if (name.find(':') != std::string_view::npos) return "must be a host name without a port";
-    return codec::is_valid_authority(name) ? "" : "is no host name; write a.example or *.example";
+    if (codec::is_valid_authority(name)) return std::nullopt;
+    return "is no host name; write a.example or *.example";
 }
 
-std::string check_method(std::string_view method) {
+std::optional<std::string> check_method(std::string_view method) {
     if (!codec::is_token(method)) return "is no HTTP method";
     for (const char c : method) {
         if (c >= 'a' && c <= 'z') return "must be upper case, such as GET";
     }
-    return "";
+    return std::nullopt;
 }
 
-std::string check_header_name(std::string_view name) { return codec::is_token(name) ? "" : "is no header name"; }
+std::optional<std::string> check_header_name(std::string_view name) {
+    if (codec::is_token(name)) return std::nullopt;
+    return "is no header name";
+}
 
 const Object<RetryConfig>& retry_schema() {
     static const auto schema =

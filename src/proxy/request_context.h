@@ -26,7 +26,7 @@ struct RequestContext {
     PathMatch match;
     telemetry::TraceContext trace;      // of this hop
     telemetry::Record record;
-    Denial refusal;                     // set by whoever refuses
+    Denial refusal{Cause::none, {}};    // set by whoever refuses
     bool idempotent = false;            // may be sent twice
 
     // Path and query as the service gets them: rewritten where the route says so.

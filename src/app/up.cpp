@@ -1,0 +1,200 @@
+#include "app/up.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include "app/system.h"
+#include "app/version.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "rt/signals.h"
+#include "supervisor/guard.h"
+#include "supervisor/limits.h"
+#include "supervisor/run_state.h"
+
+extern char** environ;
+
+namespace tl::app {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+// What must be there before any thread: the lock of the state folder, the guard, and no leftovers of a killed run.
+struct Ground {
+    supervisor::StateLock lock;
+    supervisor::Guard guard;
+    std::string run_id;
+};
+
+base::Result<std::unique_ptr<Ground>> prepare_ground(const std::string& state_dir) {
+    auto lock = supervisor::StateLock::acquire(state_dir);
+    if (!lock) return base::fail(std::move(lock.error()));
+    auto ground = std::make_unique<Ground>(std::move(*lock));
+    const supervisor::Leftovers left = supervisor::clean_leftovers(state_dir);
+    if (left.any()) TL_LOG(warning, "up", "an earlier run was killed; removed what it left: {}", left.in_words());
+    ground->run_id = supervisor::make_run_id();
+    const auto homes = supervisor::Cgroups::of_this_process("/sys/fs/cgroup", ground->run_id).homes();
+    TL_TRY(supervisor::remember_run(state_dir, ground->run_id, homes));
+    TL_TRY(ground->guard.start({.run_id = ground->run_id, .state_dir = state_dir, .cgroups = homes}));
+    return ground;
+}
+
+// Each connection is a descriptor: as many as the system lets us have.
+void raise_file_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::vector<std::string> inherited_environment() {
+    std::vector<std::string> all;
+    for (char** entry = environ; *entry != nullptr; ++entry) all.emplace_back(*entry);
+    return all;
+}
+
+void print_banner(const System& system, const UpOptions& options, base::Duration took) {
+    if (options.json) return;
+    const LoadedManifest& loaded = system.manifest();
+    std::string text = fmt::format("\n  {} runs {} services on {} threads (ready in {} ms)\n", loaded.manifest.system,
+                                   services_of(loaded.manifest).size(), system.cores(),
+                                   std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
+    for (const std::string& url : system.gateway_urls()) text += fmt::format("  gateway   {}\n", url);
+    text += "  look      trunkline status, trunkline logs -f, trunkline why TRACE\n  stop      Ctrl-C\n\n";
+    [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, text.data(), text.size());
+}
+
+struct Sink final : console::ProgressSink {
+    void on_progress(std::string text) override { TL_LOG(info, "up", "{}", text); }
+};
+
+// The manifest's file as it is now, on SIGHUP.
+rt::Task<void> reload(System& system) {
+    auto loaded = load_manifest(system.manifest().file);
+    if (!loaded) {
+        TL_LOG(error, "up", "reload: {}", loaded.error().message());
+        co_return;
+    }
+    Sink sink;
+    const auto applied = co_await system.apply(std::move(loaded->text), loaded->file, sink);
+    if (applied) {
+        TL_LOG(info, "up", "reloaded {}", loaded->file);
+    } else {
+        TL_LOG(error, "up", "reload: {}\n{}", applied.error().error.message(), applied.error().text);
+    }
+}
+
+// Signals until one of them, or the admin API, asks for the end. SIGHUP applies the manifest anew, SIGQUIT prints who
+// waits for whom.
+rt::Task<std::string> wait_for_end(System& system, rt::SignalReader& signals) {
+    rt::Gate reloads;
+    rt::Cancel enough;
+    std::string reason;
+    rt::Gate watch;
+    const auto watch_stop = [](System& of, rt::Cancel& cancel) -> rt::Task<void> {
+        co_await of.stop_asked().wait({base::kNever, &cancel});
+        cancel.request();
+    };
+    watch.spawn("wait for stop", watch_stop(system, enough));
+    while (reason.empty()) {
+        const auto signal = co_await signals.next({base::kNever, &enough});
+        if (!signal) {
+            reason = "stopped by the admin API";
+        } else if (*signal == SIGHUP) {
+            reloads.spawn("reload", reload(system));
+        } else if (*signal == SIGQUIT) {
+            const std::string dump = co_await system.dump_tasks();
+            [[maybe_unused]] const auto written = ::write(STDERR_FILENO, dump.data(), dump.size());
+        } else {
+            reason = *signal == SIGINT ? "Ctrl-C" : "SIGTERM";
+        }
+    }
+    enough.request();
+    co_await watch.closed();
+    co_await reloads.closed();
+    co_return reason;
+}
+
+// While stopping: a second Ctrl-C ends everything at once. The guard then takes the services along.
+rt::Task<void> end_on_second_signal(rt::SignalReader& signals, rt::Cancel& stopped) {
+    for (;;) {
+        const auto signal = co_await signals.next({base::kNever, &stopped});
+        if (!signal) co_return;
+        if (*signal != SIGINT && *signal != SIGTERM) continue;
+        TL_LOG(warning, "up", "stopped by force");
+        ::_exit(130);
+    }
+}
+
+rt::Task<void> run_system(const UpOptions& options, Ground& ground, LoadedManifest loaded, int& exit_code) {
+    const base::TimePoint began = base::steady_now();
+    rt::SignalReader signals;
+    if (const auto opened = signals.open({SIGINT, SIGTERM, SIGHUP, SIGQUIT}); !opened) {
+        TL_LOG(error, "up", "{}", opened.error().message());
+        co_return;
+    }
+    const base::Duration grace = loaded.manifest.grace;
+    System system{{.state_dir = options.project.state_dir,
+                   .run_id = ground.run_id,
+                   .inherited = inherited_environment(),
+                   .terminal = !options.json && isatty(STDOUT_FILENO) == 1,
+                   .colour = options.colour},
+                  std::move(loaded)};
+    rt::Cancel stopped;
+    rt::Gate helpers;
+    helpers.spawn("watch the guard", ground.guard.watch({base::kNever, &stopped}));
+
+    const auto started = co_await system.start();
+    std::string reason = "not started";
+    if (started) {
+        exit_code = kOk;
+        print_banner(system, options, base::steady_now() - began);
+        reason = co_await wait_for_end(system, signals);
+        TL_LOG(info, "up", "stopping: {}; at most {}, again to end at once", reason, base::format_duration(grace));
+    } else {
+        fmt::print(stderr, "trunkline: {}\n", started.error().message());
+    }
+    helpers.spawn("second signal", end_on_second_signal(signals, stopped));
+    co_await system.stop(rt::this_loop().now() + grace, reason);
+    stopped.request();
+    co_await helpers.closed();
+}
+
+}  // namespace
+
+int run_up(const UpOptions& options) {
+    base::configure_log(base::Level::info, options.json ? base::LogFormat::json : base::LogFormat::readable,
+                        options.colour);
+    auto loaded = load_manifest(options.project.manifest);
+    if (!loaded) {
+        fmt::print(stderr, "trunkline: {}\n", loaded.error().message());
+        return kBadInput;
+    }
+    if (!loaded->diagnostics.empty()) {
+        fmt::print(stderr, "{}", options.colour ? loaded->diagnostics.to_terminal(true) : loaded->diagnostics.to_text());
+    }
+    if (!loaded->good()) return kBadInput;
+
+    std::signal(SIGPIPE, SIG_IGN);
+    rt::block_signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT});
+    raise_file_limit();
+    auto ground = prepare_ground(options.project.state_dir);
+    if (!ground) {
+        fmt::print(stderr, "trunkline: {}\n", ground.error().message());
+        return kFailed;
+    }
+    int exit_code = kFailed;
+    rt::Loop loop;
+    loop.run_until_done(run_system(options, **ground, std::move(*loaded), exit_code));
+    (*ground)->guard.clean_exit();
+    supervisor::forget_run(options.project.state_dir);
+    return exit_code;
+}
+
+}  // namespace tl::app

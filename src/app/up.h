@@ -1,0 +1,13 @@
+// The commands that run in this process: `up`, `check`, `schema`. See app/cli/cli.h for what calls them.
+#pragma once
+
+#include "app/cli/cli.h"
+
+namespace tl::app {
+
+// Runs the system of a manifest until a signal or `trunkline stop` ends it.
+[[nodiscard]] int run_up(const UpOptions& options);
+[[nodiscard]] int run_check(const CheckOptions& options);
+[[nodiscard]] int run_schema(const SchemaOptions& options);
+
+}  // namespace tl::app
