@@ -49,7 +49,7 @@ Json refusal_details(const ManifestRefused& refused) {
 }
 
 // 422: the request is fine, the manifest in it is not.
-uint16_t status_of(const ManifestRefused& refused) {
+uint16_t refusal_status(const ManifestRefused& refused) {
     return refused.diagnostics.is_null() ? status_of(refused.error.code) : 422;
 }
 
@@ -61,7 +61,7 @@ rt::Task<void> run_apply(System& system, std::string text, std::string file, std
         co_return;
     }
     operation->details = refusal_details(plan.error());
-    operation->status = status_of(plan.error());
+    operation->status = refusal_status(plan.error());
     operation->failure = std::move(plan.error().error);
     operation->finish(operation->failure->message());
 }
@@ -181,7 +181,7 @@ rt::Task<void> AdminApi::plan(http::ServerExchange& exchange, const RequestTarge
         co_return;
     }
     Json details = refusal_details(plan.error());
-    co_await send_problem(exchange, status_of(plan.error()), details.value("cause", "internal"),
+    co_await send_problem(exchange, refusal_status(plan.error()), details.value("cause", "internal"),
                           plan.error().error.message(), details);
 }
 
