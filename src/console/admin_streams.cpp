@@ -25,6 +25,7 @@ struct Operation final : ProgressSink {
     Feed feed{kProgressBytes};
     bool spoke = false;  // a line was sent: the status can no longer say how it ended
     std::optional<base::Error> failure;
+    uint16_t status = 500;  // of a failure
     Json details = Json::object();  // of the last line, or of the problem
 
     void on_progress(std::string text) override {
@@ -43,7 +44,13 @@ Json refusal_details(const ManifestRefused& refused) {
     Json details = Json::object();
     if (!refused.text.empty()) details["diagnostics_text"] = refused.text;
     if (!refused.diagnostics.is_null()) details["diagnostics"] = refused.diagnostics;
+    details["cause"] = refused.diagnostics.is_null() ? base::to_string(refused.error.code) : "bad_manifest";
     return details;
+}
+
+// 422: the request is fine, the manifest in it is not.
+uint16_t refusal_status(const ManifestRefused& refused) {
+    return refused.diagnostics.is_null() ? status_of(refused.error.code) : 422;
 }
 
 rt::Task<void> run_apply(System& system, std::string text, std::string file, std::shared_ptr<Operation> operation) {
@@ -54,7 +61,7 @@ rt::Task<void> run_apply(System& system, std::string text, std::string file, std
         co_return;
     }
     operation->details = refusal_details(plan.error());
-    operation->details["cause"] = base::to_string(plan.error().error.code);
+    operation->status = refusal_status(plan.error());
     operation->failure = std::move(plan.error().error);
     operation->finish(operation->failure->message());
 }
@@ -63,6 +70,7 @@ rt::Task<void> run_restart(System& system, std::string service, std::shared_ptr<
     auto done = co_await system.restart(service, *operation);
     if (!done) {
         operation->details["cause"] = base::to_string(done.error().code);
+        operation->status = status_of(done.error().code);
         operation->failure = std::move(done.error());
     }
     operation->finish(done ? fmt::format("{} is restarted", service) : operation->failure->message());
@@ -100,12 +108,8 @@ rt::Task<void> answer(http::ServerExchange& exchange, std::shared_ptr<Operation>
     const rt::Wake wake = co_await operation->feed.wait({base::kNever, &exchange.cancel()});
     if (wake != rt::Wake::ready) co_return exchange.abort();
     if (operation->failure && !operation->spoke) {
-        const base::Error& error = *operation->failure;
-        // 422: the request is fine, the manifest in it is not.
-        const bool manifest = operation->details.contains("diagnostics");
-        co_await send_problem(exchange, manifest ? 422 : status_of(error.code),
-                              std::string{manifest ? "bad_manifest" : base::to_string(error.code)}, error.message(),
-                              operation->details);
+        co_await send_problem(exchange, operation->status, operation->details.value("cause", "internal"),
+                              operation->failure->message(), operation->details);
         co_return;
     }
     co_await stream_lines(exchange, std::shared_ptr<Feed>{operation, &operation->feed});
@@ -149,6 +153,21 @@ rt::Task<std::optional<std::string>> read_manifest(http::ServerExchange& exchang
     co_return std::move(*text);
 }
 
+// "there is no service "ordres"; did you mean "orders"?", or "" when all of `names` are there.
+std::string unknown_service(const std::vector<std::string>& names, const std::vector<ServiceView>& there, bool logs) {
+    std::vector<std::string> known;
+    for (const ServiceView& service : there) known.push_back(service.name);
+    if (logs) known.emplace_back("trunkline");
+    for (const std::string& name : names) {
+        if (std::ranges::find(known, name) != known.end()) continue;
+        const std::string_view near = base::nearest(name, known);
+        return fmt::format("there is no service \"{}\"; {}", base::printable(name, 64),
+                           near.empty() ? "there is " + base::join(known, ", ")
+                                        : fmt::format("did you mean \"{}\"?", near));
+    }
+    return {};
+}
+
 std::string file_of(const RequestTarget& target) { return std::string{target.find("file").value_or("")}; }
 
 }  // namespace
@@ -161,11 +180,9 @@ rt::Task<void> AdminApi::plan(http::ServerExchange& exchange, const RequestTarge
         co_await send_json(exchange, to_json(*plan));
         co_return;
     }
-    const base::Error& error = plan.error().error;
-    const bool manifest = !plan.error().diagnostics.is_null();
-    co_await send_problem(exchange, manifest ? 422 : status_of(error.code),
-                          std::string{manifest ? "bad_manifest" : base::to_string(error.code)}, error.message(),
-                          refusal_details(plan.error()));
+    Json details = refusal_details(plan.error());
+    co_await send_problem(exchange, refusal_status(plan.error()), details.value("cause", "internal"),
+                          plan.error().error.message(), details);
 }
 
 rt::Task<void> AdminApi::apply(http::ServerExchange& exchange, const RequestTarget& target) {
@@ -180,6 +197,12 @@ rt::Task<void> AdminApi::apply(http::ServerExchange& exchange, const RequestTarg
 }
 
 rt::Task<void> AdminApi::restart(http::ServerExchange& exchange, const RequestTarget& target) {
+    const std::vector<ServiceView> there = co_await system_->services();
+    std::string unknown = unknown_service({target.segments[2]}, there, false);
+    if (!unknown.empty()) {
+        co_await send_problem(exchange, 404, "not_found", std::move(unknown));
+        co_return;
+    }
     auto operation = std::make_shared<Operation>();
     if (!operations_.spawn("admin restart", run_restart(*system_, target.segments[2], operation))) {
         co_await send_problem(exchange, 503, "unavailable", "Trunkline is stopping");
@@ -198,6 +221,12 @@ rt::Task<void> AdminApi::logs(http::ServerExchange& exchange, const RequestTarge
     LogQuery query{.tail = *tail, .follow = *follow && !stopping_};
     for (const auto& [key, value] : target.query) {
         if (key == "service" && !value.empty()) query.services.push_back(value);
+    }
+    const std::vector<ServiceView> there = co_await system_->services();
+    std::string unknown = unknown_service(query.services, there, true);
+    if (!unknown.empty()) {
+        co_await send_problem(exchange, 404, "not_found", std::move(unknown));
+        co_return;
     }
     if (query.follow && followed_.size() >= kMostFollowers) {
         co_await send_problem(exchange, 503, "unavailable",

@@ -68,10 +68,12 @@ class System {
     // that runs. Not more than one apply or restart of a service at a time: Code::conflict.
     [[nodiscard]] virtual rt::Task<PlanResult> plan(std::string text, std::string file) = 0;
     [[nodiscard]] virtual rt::Task<PlanResult> apply(std::string text, std::string file, ProgressSink& sink) = 0;
-    // Rolling. Code::not_found when there is no such service (the context names the nearest), Code::conflict when it
-    // is run by others.
+    // Rolling. Code::not_found when there is no such service (the admin API has looked already, and named the nearest),
+    // Code::conflict when it is run by others.
     [[nodiscard]] virtual rt::Task<base::Result<void>> restart(std::string service, ProgressSink& sink) = 0;
-    // Begins the same end as Ctrl-C and returns at once. The admin socket is closed last.
+    // Begins the same end as Ctrl-C and returns at once; later, because the answer must still go out: from Loop::post or
+    // a task. The admin socket is closed last. Apply and restart that still run end soon, with Code::cancelled: the
+    // admin server waits for them.
     virtual void stop() = 0;
 
     // Prometheus text, version 0.0.4.

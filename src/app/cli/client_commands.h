@@ -1,0 +1,47 @@
+// The commands that ask a running Trunkline: one coroutine each, run to its end on a loop of their own, answering with
+// an exit code. They print to `terminal` and say themselves what went wrong.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/cli/client.h"
+#include "app/cli/terminal.h"
+
+namespace tl::app {
+
+// What every command needs; outlives its task.
+struct Session {
+    Client client;
+    Terminal terminal;
+    bool json = false;
+};
+
+[[nodiscard]] rt::Task<int> services_command(Session& session, std::vector<std::string> only);
+[[nodiscard]] rt::Task<int> routes_command(Session& session);
+[[nodiscard]] rt::Task<int> why_command(Session& session, std::string trace);
+[[nodiscard]] rt::Task<int> plan_command(Session& session);
+[[nodiscard]] rt::Task<int> apply_command(Session& session);
+[[nodiscard]] rt::Task<int> restart_command(Session& session, std::string service);
+[[nodiscard]] rt::Task<int> stop_command(Session& session, base::Duration patience);
+
+// `live`: drawn again every `every` until Ctrl-C.
+struct StatusChoice {
+    bool live = false;
+    base::Duration every = std::chrono::seconds{1};
+};
+[[nodiscard]] rt::Task<int> status_command(Session& session, StatusChoice choice);
+
+struct LogsChoice {
+    std::vector<std::string> services;  // empty: all
+    size_t tail = 100;
+    bool follow = false;
+};
+[[nodiscard]] rt::Task<int> logs_command(Session& session, LogsChoice choice);
+
+// Says what went wrong, as JSON on `out` or in a sentence on `err`; returns the exit code.
+int report(const Session& session, const Failure& failure);
+// The JSON of an answer; a failure when it is none.
+[[nodiscard]] Answer<console::Json> parse_answer(const std::string& body);
+
+}  // namespace tl::app
