@@ -1,9 +1,9 @@
 // Paths in one form, patterns, and paths made from patterns.
+#include "proxy/path.h"
+
 #include <gtest/gtest.h>
 
 #include <utility>
-
-#include "proxy/path.h"
 
 namespace tl::proxy {
 namespace {
@@ -28,17 +28,17 @@ TEST(NormalizePath, BringsEverySpellingIntoOneFormOrRefusesIt) {
         {"*", "*"},
         {"/users/42", "/users/42"},
         {"/users/", "/users/"},
-        {"/%75sers", "/users"},                  // coded letters are letters
+        {"/%75sers", "/users"},  // coded letters are letters
         {"/%7euser/%2D%5F", "/~user/-_"},
-        {"/a%3ab", "/a%3Ab"},                    // reserved bytes stay coded, in upper case
+        {"/a%3ab", "/a%3Ab"},  // reserved bytes stay coded, in upper case
         {"/a%2fb", "/a%2Fb"},
         {"/a%5cb", "/a%5Cb"},
         {"/caf%c3%a9", "/caf%C3%A9"},
-        {"/%252e%252e/x", "/%252e%252e/x"},      // coded twice is another name: decoded once only
+        {"/%252e%252e/x", "/%252e%252e/x"},  // coded twice is another name: decoded once only
         {"/%25", "/%25"},
-        {"/a//b", "/a//b"},                      // an empty segment is a segment
+        {"/a//b", "/a//b"},  // an empty segment is a segment
         {"//", "//"},
-        {"/a/..;/b", "/a/..;/b"},                // a name; services that cut parameters off see to it themselves
+        {"/a/..;/b", "/a/..;/b"},  // a name; services that cut parameters off see to it themselves
         {"/a/..;x=1/b", "/a/..;x=1/b"},
         {"/a/...", "/a/..."},
         {"/a/.b", "/a/.b"},
@@ -61,7 +61,7 @@ TEST(NormalizePath, BringsEverySpellingIntoOneFormOrRefusesIt) {
         {"/.%2e", ""},
         {"/a/%2e", ""},
         {"/a/%2E%2e", ""},
-        {"/..%2fetc", ""},                       // a service that decodes the slash would climb
+        {"/..%2fetc", ""},  // a service that decodes the slash would climb
         {"/a%2f..", ""},
         {"/a%2F%2e%2e%2Fb", ""},
         {"/..%5cwindows", ""},
@@ -135,14 +135,12 @@ TEST(PathPattern, KnowsWhatItCovers) {
         bool covers;
     };
     const Case cases[] = {
-        {"/a", "/a", true},          {"/a", "/b", false},         {"/a", "/a/", false},
-        {"/*", "/", true},           {"/*", "/a/{x}/*", true},    {"/a/*", "/a", true},
-        {"/a/*", "/a/", true},       {"/a/*", "/b/c", false},     {"/a", "/a/*", false},
-        {"/{x}", "/a", true},        {"/{x}", "/{y}", true},      {"/a", "/{x}", false},
-        {"/{x}", "/", false},        {"/u/{x}", "/u/", false},    {"/{x}/*", "/a/b", true},
-        {"/{x}/*", "/", false},      {"/{x}/b", "/a/{y}", false}, {"/{x}", "/a/b", false},
-        {"/{x}/*", "/a/*", true},    {"/a/*", "/{x}/*", false},   {"/{x}", "/*", false},
-        {"/%61", "/a", true},
+        {"/a", "/a", true},          {"/a", "/b", false},      {"/a", "/a/", false},     {"/*", "/", true},
+        {"/*", "/a/{x}/*", true},    {"/a/*", "/a", true},     {"/a/*", "/a/", true},    {"/a/*", "/b/c", false},
+        {"/a", "/a/*", false},       {"/{x}", "/a", true},     {"/{x}", "/{y}", true},   {"/a", "/{x}", false},
+        {"/{x}", "/", false},        {"/u/{x}", "/u/", false}, {"/{x}/*", "/a/b", true}, {"/{x}/*", "/", false},
+        {"/{x}/b", "/a/{y}", false}, {"/{x}", "/a/b", false},  {"/{x}/*", "/a/*", true}, {"/a/*", "/{x}/*", false},
+        {"/{x}", "/*", false},       {"/%61", "/a", true},
     };
     for (const auto& [mine, theirs, covers] : cases) {
         EXPECT_EQ(PathPattern::parse(mine)->covers(*PathPattern::parse(theirs)), covers) << mine << " " << theirs;
@@ -195,8 +193,12 @@ TEST(PathTemplate, IsMadeOfLiteralsParametersAndTheRest) {
 TEST(PathTemplate, RefusesWhatThePatternCannotGive) {
     const auto pattern = PathPattern::parse("/users/{id}");
     const std::pair<string_view, string_view> cases[] = {
-        {"/u/{name}", "has no parameter {name}"}, {"/u/*", "ends in /*"},    {"u", "begins with"},
-        {"/u/../{id}", "never match"},            {"/u/x{id}", "plain text"}, {"/a\r\nHost:b", "control bytes"},
+        {"/u/{name}", "has no parameter {name}"},
+        {"/u/*", "ends in /*"},
+        {"u", "begins with"},
+        {"/u/../{id}", "never match"},
+        {"/u/x{id}", "plain text"},
+        {"/a\r\nHost:b", "control bytes"},
         {"/%2e%2e/{id}", "segment"},
     };
     for (const auto& [text, why] : cases) {

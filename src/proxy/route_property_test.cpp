@@ -14,16 +14,15 @@ std::string told(const std::vector<RouteRule>& rules, const Line& request) {
     std::string text = "request " + request.methods[0] + ' ' + request.host + request.path + '?' + request.query;
     for (const FieldMatch& header : request.headers) text += ' ' + header.name + ':' + header.value.value_or("");
     for (const RouteRule& rule : rules) {
-        text += "\n  " + base::join(rule.methods, ",") + ' ' + rule.host + rule.path.text() + " !" + std::to_string(rule.priority);
+        text += "\n  " + base::join(rule.methods, ",") + ' ' + rule.host + rule.path.text() + " !" +
+                std::to_string(rule.priority);
         for (const FieldMatch& field : rule.headers) text += ' ' + field.name + ':' + field.value.value_or("*");
         for (const FieldMatch& field : rule.query) text += " ?" + field.name + '=' + field.value.value_or("*");
     }
     return text;
 }
 
-std::vector<std::string> params_of(const PathMatch& match) {
-    return {match.params, match.params + match.count};
-}
+std::vector<std::string> params_of(const PathMatch& match) { return {match.params, match.params + match.count}; }
 
 struct Seen {
     size_t found = 0;
@@ -33,7 +32,8 @@ struct Seen {
 
 // One request against one table; `index` tells a route of the table by its address.
 void check(const std::vector<RouteRule>& rules, const RouteTable& table, const Line& request,
-           const std::vector<RouteTable::Conflict>& conflicts, const std::vector<RouteTable::Conflict>& shadowed, Seen& seen) {
+           const std::vector<RouteTable::Conflict>& conflicts, const std::vector<RouteTable::Conflict>& shadowed,
+           Seen& seen) {
     codec::RequestHead head;
     fill(head, request);
     const PlainAnswer wanted = plain_find(rules, request);

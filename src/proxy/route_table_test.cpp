@@ -71,23 +71,24 @@ TEST(RouteTable, MatchesPathsSegmentBySegment) {
 }
 
 TEST(RouteTable, PrefersTheMoreSpecificPathAndTurnsBack) {
-    expect({"/*", "/a/*", "/a/{x}", "/a/b/d", "/a/{x}/c", "/a/b", "/a/b/*", "/{v}/z", "/q/{x}/{y}", "/q/r/*", "/q/r/s/t"},
-           {{"/", "/* | rest=/"},
-            {"/x", "/* | rest=/x"},
-            {"/a", "/a/*"},
-            {"/a/", "/a/* | rest=/"},
-            {"/a/b", "/a/b"},
-            {"/a/x", "/a/{x} | x"},
-            {"/a/b/d", "/a/b/d"},
-            {"/a/b/c", "/a/b/* | rest=/c"},  // from the left: the literal b goes before {x}
-            {"/a/x/c", "/a/{x}/c | x"},
-            {"/a/x/e", "/a/* | rest=/x/e"},
-            {"/a/z", "/a/{x} | z"},
-            {"/w/z", "/{v}/z | w"},
-            {"/q/r/s", "/q/r/* | rest=/s"},
-            {"/q/x/s", "/q/{x}/{y} | x s"},
-            {"/q/r/s/t", "/q/r/s/t"},
-            {"/q/r/s/u", "/q/r/* | rest=/s/u"}});
+    expect(
+        {"/*", "/a/*", "/a/{x}", "/a/b/d", "/a/{x}/c", "/a/b", "/a/b/*", "/{v}/z", "/q/{x}/{y}", "/q/r/*", "/q/r/s/t"},
+        {{"/", "/* | rest=/"},
+         {"/x", "/* | rest=/x"},
+         {"/a", "/a/*"},
+         {"/a/", "/a/* | rest=/"},
+         {"/a/b", "/a/b"},
+         {"/a/x", "/a/{x} | x"},
+         {"/a/b/d", "/a/b/d"},
+         {"/a/b/c", "/a/b/* | rest=/c"},  // from the left: the literal b goes before {x}
+         {"/a/x/c", "/a/{x}/c | x"},
+         {"/a/x/e", "/a/* | rest=/x/e"},
+         {"/a/z", "/a/{x} | z"},
+         {"/w/z", "/{v}/z | w"},
+         {"/q/r/s", "/q/r/* | rest=/s"},
+         {"/q/x/s", "/q/{x}/{y} | x s"},
+         {"/q/r/s/t", "/q/r/s/t"},
+         {"/q/r/s/u", "/q/r/* | rest=/s/u"}});
     // Without /a/b/* the search turns back from b to {x}, and parameters are taken back with it.
     expect({"/a/{x}/c", "/a/b/d", "/{v}/b/{w}/e"},
            {{"/a/b/c", "/a/{x}/c | b"}, {"/a/b/d", "/a/b/d"}, {"/a/b/d/e", "/{v}/b/{w}/e | a d"}, {"/a/b/x", "none"}});
@@ -157,7 +158,8 @@ TEST(RouteTable, MatchesMethods) {
 }
 
 TEST(RouteTable, MatchesHeadersAndPrefersMoreConditions) {
-    expect({"/a", "/a x-beta", "/a x-beta:1", "GET /a x-beta:1", "/a accept:text/html", "/b x-beta:2", "POST /a x-c x-beta"},
+    expect({"/a", "/a x-beta", "/a x-beta:1", "GET /a x-beta:1", "/a accept:text/html", "/b x-beta:2",
+            "POST /a x-c x-beta"},
            {{"POST /a", "/a"},
             {"POST /a x-other:1", "/a"},
             {"POST /a X-Beta:0", "/a x-beta"},

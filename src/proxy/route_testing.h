@@ -140,7 +140,8 @@ inline size_t plain_host(std::string_view rule, std::string host) {
 inline bool plain_fields(const RouteRule& rule, const Line& request) {
     const auto meets = [](const FieldMatch& wanted, const std::vector<FieldMatch>& given, bool any_case) {
         return std::ranges::any_of(given, [&](const FieldMatch& field) {
-            const bool same = any_case ? base::lower(field.name) == base::lower(wanted.name) : field.name == wanted.name;
+            const bool same =
+                any_case ? base::lower(field.name) == base::lower(wanted.name) : field.name == wanted.name;
             return same && (!wanted.value || field.value.value_or("") == *wanted.value);
         });
     };
@@ -220,7 +221,8 @@ std::string random_path(Dice& dice, unsigned names, bool pattern) {
 template <class Dice>
 std::string random_host(Dice& dice, bool pattern) {
     static constexpr const char* kRules[] = {"", "", "a.com", "*.a.com", "*.b.a.com", "b.a.com", "*.com", "c.b.a.com"};
-    static constexpr const char* kGiven[] = {"a.com", "b.a.com", "C.b.a.com:80", "d.com.", "x.b.a.com", "", "com", "y.a.com"};
+    static constexpr const char* kGiven[] = {"a.com",     "b.a.com", "C.b.a.com:80", "d.com.",
+                                             "x.b.a.com", "",        "com",          "y.a.com"};
     const unsigned drawn = dice(18);
     if (drawn >= 8) return drawn < 12 ? "" : "h" + std::to_string(drawn) + ".net";
     return pattern ? kRules[drawn] : kGiven[drawn];

@@ -61,7 +61,7 @@ struct RouteTable::HostTree {
 struct RouteTable::Hosts {
     std::vector<std::unique_ptr<HostTree>> trees;
     NameIndex exact;
-    NameIndex suffixes;  // "*.example.com" as "example.com"
+    NameIndex suffixes;                      // "*.example.com" as "example.com"
     std::vector<const HostTree*> by_exact;   // by place in `exact`
     std::vector<const HostTree*> by_suffix;  // by place in `suffixes`
     const HostTree* any = nullptr;
