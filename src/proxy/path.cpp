@@ -74,7 +74,8 @@ base::Result<std::string> literal_in_form(std::string_view text) {
     std::string coded = "/";
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte <= ' ' || byte == 0x7f) return base::fail(base::Code::invalid, "a path has no spaces or control bytes");
+        if (byte <= ' ' || byte == 0x7f)
+            return base::fail(base::Code::invalid, "a path has no spaces or control bytes");
         if (byte < 0x80) {
             coded += c;
         } else {
@@ -98,7 +99,8 @@ base::Result<Segment> parse_segment(std::string_view text, bool last) {
         const std::string_view name = text.substr(1, text.size() - 2);
         const bool good = std::ranges::all_of(name, [](char c) { return is_unreserved(c) && c != '.' && c != '~'; });
         if (good) return Segment{Segment::Kind::param, std::string{name}};
-        return base::fail(base::Code::invalid, fmt::format("\"{}\" is no parameter name; use letters, digits, _", name));
+        return base::fail(base::Code::invalid,
+                          fmt::format("\"{}\" is no parameter name; use letters, digits, _", name));
     }
     if (text.find_first_of("*{}?#\\ ") != std::string_view::npos) {
         return base::fail(base::Code::invalid,
@@ -185,8 +187,8 @@ base::Result<PathTemplate> PathTemplate::parse(std::string_view text, const Path
     for (const Segment& segment : parsed->segments()) {
         if (segment.kind == Segment::Kind::rest) {
             if (!pattern.has_rest()) {
-                return base::fail(base::Code::invalid, fmt::format("\"{}\" ends in /* but the path \"{}\" does not",
-                                                                   text, pattern.text()));
+                return base::fail(base::Code::invalid,
+                                  fmt::format("\"{}\" ends in /* but the path \"{}\" does not", text, pattern.text()));
             }
             made.rest_ = true;
             break;
@@ -216,8 +218,8 @@ base::Result<PathTemplate> PathTemplate::parse(std::string_view text, const Path
 std::string_view PathTemplate::expand(const PathMatch& match, base::Arena& arena) const {
     std::string_view path;
     for (const Part& part : parts_) {
-        path = arena.concat(path, part.param < 0 ? std::string_view{part.literal}
-                                                 : match.params[static_cast<size_t>(part.param)]);
+        path = arena.concat(
+            path, part.param < 0 ? std::string_view{part.literal} : match.params[static_cast<size_t>(part.param)]);
     }
     if (rest_) path = path.empty() ? match.rest : arena.concat(path, match.rest);
     return path.empty() ? std::string_view{"/"} : path;

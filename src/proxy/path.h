@@ -14,7 +14,8 @@ namespace tl::proxy {
 
 // `path` begins with '/' (or is "*"). Left as they are, because services may mean something by them: empty segments
 // ("//"), a coded slash or backslash (%2F, %5C: part of a segment, but refused where decoding them would show a dot
-// segment), path parameters ("..;x" is a name here), bytes that are no UTF-8. A coded NUL is refused. The result is `path` itself when it was in form already, as it nearly always is.
+// segment), path parameters ("..;x" is a name here), bytes that are no UTF-8. A coded NUL is refused. The result is
+// `path` itself when it was in form already, as it nearly always is.
 [[nodiscard]] base::Result<std::string_view> normalize_path(std::string_view path, base::Arena& arena);
 
 // One segment of a pattern.

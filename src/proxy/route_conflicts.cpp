@@ -61,9 +61,8 @@ bool exclude(const std::vector<FieldMatch>& mine, const std::vector<FieldMatch>&
 // Whatever meets all of `theirs` meets all of `mine`.
 bool implied(const std::vector<FieldMatch>& mine, const std::vector<FieldMatch>& theirs, Names names) {
     return std::ranges::all_of(mine, [&](const FieldMatch& a) {
-        return std::ranges::any_of(theirs, [&](const FieldMatch& b) {
-            return same_name(a, b, names) && (!a.value || a.value == b.value);
-        });
+        return std::ranges::any_of(
+            theirs, [&](const FieldMatch& b) { return same_name(a, b, names) && (!a.value || a.value == b.value); });
     });
 }
 
@@ -125,7 +124,8 @@ std::vector<Conflict> RouteTable::shadowed(const std::vector<RouteRule>& rules) 
     const std::vector<RuleMatcher> matchers = matchers_of(rules);
     std::vector<const RuleMatcher*> by_priority;
     for (const RuleMatcher& matcher : matchers) by_priority.push_back(&matcher);
-    std::ranges::sort(by_priority, {}, [](const RuleMatcher* m) { return std::pair{-int64_t{m->priority()}, m->index()}; });
+    std::ranges::sort(by_priority, {},
+                      [](const RuleMatcher* m) { return std::pair{-int64_t{m->priority()}, m->index()}; });
 
     std::vector<Conflict> found;
     for (const auto& [place, here] : by_place(matchers)) {

@@ -55,7 +55,8 @@ std::string as_pattern(const Segment& segment) {
 }
 
 std::string why_segment(const Segment& wanted, std::string_view given) {
-    if (wanted.kind == Segment::Kind::param) return fmt::format("empty; {} takes at least one character", as_pattern(wanted));
+    if (wanted.kind == Segment::Kind::param)
+        return fmt::format("empty; {} takes at least one character", as_pattern(wanted));
     if (wanted.text.empty()) return fmt::format("\"{}\"; the route ends in \"/\" there", shown(given));
     if (given.empty()) return fmt::format("empty; the route wants \"{}\"", wanted.text);
     const bool near = !base::nearest(given.substr(0, kShown), {wanted.text}).empty();
@@ -72,7 +73,8 @@ std::string why_path(const PathPattern& pattern, const PathWay& way, const std::
     }
     if (at < wanted.size()) {
         if (wanted[at].text.empty()) return fmt::format("path: {} ends in \"/\", the request does not", pattern.text());
-        return fmt::format("path: {} goes on with \"{}\" where the request ends", pattern.text(), as_pattern(wanted[at]));
+        return fmt::format("path: {} goes on with \"{}\" where the request ends", pattern.text(),
+                           as_pattern(wanted[at]));
     }
     if (at + 1 == given.size() && given[at].empty()) {
         return fmt::format("path: {} has no \"/\" at its end, the request has", pattern.text());
@@ -143,7 +145,8 @@ std::vector<RouteTable::Verdict> RouteTable::explain(const codec::RequestHead& h
     std::vector<Verdict> verdicts;
     if (!path.starts_with('/')) {
         for (size_t i = 0; i < std::min(most, routes_.size()); ++i) {
-            verdicts.push_back({routes_[i].get(), fmt::format("path: \"{}\" is no path; routes match paths", shown(path))});
+            verdicts.push_back(
+                {routes_[i].get(), fmt::format("path: \"{}\" is no path; routes match paths", shown(path))});
         }
         return verdicts;
     }

@@ -119,7 +119,8 @@ RuleMatcher::RuleMatcher(const RouteRule& rule, size_t index)
     for (const FieldMatch& header : rule.headers) fields_.push_back(codec::lookup_field(header.name));
     conditions_ = static_cast<uint32_t>((methods_.all() ? 0 : 1) + rule.headers.size() + rule.query.size());
     const auto exact = [](const FieldMatch& wanted) { return wanted.value.has_value(); };
-    exact_ = static_cast<uint32_t>(std::ranges::count_if(rule.headers, exact) + std::ranges::count_if(rule.query, exact));
+    exact_ =
+        static_cast<uint32_t>(std::ranges::count_if(rule.headers, exact) + std::ranges::count_if(rule.query, exact));
 }
 
 bool RuleMatcher::before(const RuleMatcher& other) const {
@@ -135,7 +136,8 @@ bool RuleMatcher::conditions_match(const codec::RequestHead& head) const {
     for (size_t i = 0; i < fields_.size(); ++i) {
         if (!header_matches(rule_->headers[i], fields_[i], head.headers)) return false;
     }
-    return std::ranges::all_of(rule_->query, [&](const FieldMatch& wanted) { return query_matches(wanted, head.query); });
+    return std::ranges::all_of(rule_->query,
+                               [&](const FieldMatch& wanted) { return query_matches(wanted, head.query); });
 }
 
 }  // namespace tl::proxy

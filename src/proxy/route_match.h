@@ -32,7 +32,8 @@ class MethodSet {
 
     [[nodiscard]] bool has(const codec::RequestHead& head) const {
         if (all_) return true;
-        if (head.method != codec::Method::other) [[likely]] return (bits_ >> static_cast<unsigned>(head.method)) & 1U;
+        if (head.method != codec::Method::other) [[likely]]
+            return (bits_ >> static_cast<unsigned>(head.method)) & 1U;
         return has_other(head.method_text);
     }
     [[nodiscard]] bool all() const { return all_; }
@@ -46,8 +47,8 @@ class MethodSet {
 
     bool all_ = true;
     bool names_head_ = false;
-    uint32_t bits_ = 0;    // by codec::Method, HEAD of GET included
-    uint32_t named_ = 0;   // as given
+    uint32_t bits_ = 0;   // by codec::Method, HEAD of GET included
+    uint32_t named_ = 0;  // as given
     std::vector<std::string> others_;
 };
 

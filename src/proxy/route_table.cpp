@@ -44,8 +44,8 @@ void RouteTable::insert(const Route& route, size_t index) {
     }
     Node::Candidates& candidates = pattern.has_rest() ? node->rest : node->here;
     Node::Candidate made{RuleMatcher{route.rule, index}, &route};
-    const auto at = std::ranges::upper_bound(
-        candidates, made, [](const auto& a, const auto& b) { return a.rule.before(b.rule); });
+    const auto at =
+        std::ranges::upper_bound(candidates, made, [](const auto& a, const auto& b) { return a.rule.before(b.rule); });
     candidates.insert(at, std::move(made));
 }
 

@@ -81,19 +81,19 @@ void NameIndex::put(uint32_t place) {
 }
 
 RouteTable::HostTree& RouteTable::Hosts::of(std::string_view host) {
-    for (const auto& tree : trees) {
-        if (tree->host == host) return *tree;
-    }
+    const bool wildcard = is_wildcard(host);
+    NameIndex& names = wildcard ? suffixes : exact;
+    std::vector<HostTree*>& by_name = wildcard ? by_suffix : by_exact;
+    const size_t prefix = wildcard ? 2 : 0;
+    if (host.empty() && any != nullptr) return *any;
+    if (const uint32_t place = names.find(host.substr(prefix)); place != NameIndex::kNone) return *by_name[place];
+
     HostTree& made = *trees.emplace_back(std::make_unique<HostTree>(std::string{host}, Node{}));
-    const std::string_view name = made.host;
-    if (name.empty()) {
+    if (host.empty()) {
         any = &made;
-    } else if (is_wildcard(name)) {
-        suffixes.add(name.substr(2));
-        by_suffix.push_back(&made);
     } else {
-        exact.add(name);
-        by_exact.push_back(&made);
+        names.add(std::string_view{made.host}.substr(prefix));
+        by_name.push_back(&made);
     }
     return made;
 }

@@ -61,10 +61,10 @@ struct RouteTable::HostTree {
 struct RouteTable::Hosts {
     std::vector<std::unique_ptr<HostTree>> trees;
     NameIndex exact;
-    NameIndex suffixes;  // "*.example.com" as "example.com"
-    std::vector<const HostTree*> by_exact;   // by place in `exact`
-    std::vector<const HostTree*> by_suffix;  // by place in `suffixes`
-    const HostTree* any = nullptr;
+    NameIndex suffixes;                // "*.example.com" as "example.com"
+    std::vector<HostTree*> by_exact;   // by place in `exact`
+    std::vector<HostTree*> by_suffix;  // by place in `suffixes`
+    HostTree* any = nullptr;
 
     HostTree& of(std::string_view host);  // in form; made when missing
     // Visits the trees of a request's host, the most specific first, until a visit says true.
