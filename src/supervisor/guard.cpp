@@ -30,7 +30,7 @@ constexpr int kPipe = 3;
 // ---- In the guard: system calls only.
 
 void ignore_stop_signals() {
-    struct sigaction ignore {};
+    struct sigaction ignore{};
     ignore.sa_handler = SIG_IGN;
     // Ctrl-C and a closed terminal are main's to handle; the guard must outlive it.
     for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2}) {

@@ -1,6 +1,6 @@
 #include "supervisor/limits.h"
 
-#include "supervisor/test_support.h"
+#include "supervisor/supervisor_testing.h"
 
 namespace tl::supervisor {
 

@@ -54,7 +54,8 @@ std::string clean_line(std::string_view bytes) {
         const size_t length = utf8_length(bytes);
         const std::string_view character = bytes.substr(0, std::max<size_t>(length, 1));
         if (length == 0 || is_control(character)) {
-            for (const char c : character) fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<uint8_t>(c));
+            for (const char c : character)
+                fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<uint8_t>(c));
         } else {
             out += character;
         }

@@ -1,6 +1,6 @@
-// What the services wrote, line by line: the last lines of each service and of each instance, and subscriptions that get
-// each new line. Everything is bounded: rings by lines and bytes, subscriptions by lines - one that is read too slowly
-// loses lines and is told how many. Owned by the supervisor; control loop only.
+// What the services wrote, line by line: the last lines of each service and of each instance, and subscriptions that
+// get each new line. Everything is bounded: rings by lines and bytes, subscriptions by lines - one that is read too
+// slowly loses lines and is told how many. Owned by the supervisor; control loop only.
 #pragma once
 
 #include <deque>
