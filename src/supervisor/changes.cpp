@@ -155,6 +155,7 @@ rt::Task<base::Result<void>> Supervisor::replace(ServicePtr service, std::shared
     const auto ready = co_await fresh->wait_ready(wait);
     if (!ready) {
         co_await stop_instances(service, Instances{fresh}, "it did not become healthy", base::kNever);
+        if (stopping_) co_return base::fail(stopping_error());
         base::Error error = ready.error();
         error.context = fmt::format("{} stays: its successor {}", old->id(), error.context);
         co_return base::fail(std::move(error));

@@ -120,6 +120,9 @@ rt::Task<void> Instance::watch_health() {
 
 rt::Task<void> Instance::finish(rt::ExitStatus exit) {
     last_exit_ = exit.in_words();
+    const bool perhaps_too_large = exit.signal == SIGKILL && run_->cell && spec_->run.limits.memory && !stopping_;
+    if (perhaps_too_large)
+        last_exit_ += fmt::format(" (its memory limit is {})", base::format_size(*spec_->run.limits.memory));
     last_uptime_ = base::steady_now() - run_->since;
     shop_.book.instance_gone(id_, stopping_ ? stop_reason_ : last_exit_);
     run_->gone.request();

@@ -80,11 +80,12 @@ std::vector<LogLinePtr> LogRing::last(size_t most) const {
 
 void LogSubscription::offer(const LogLinePtr& line) {
     if (!service_.empty() && line->service != service_) return;
-    if (waiting_.size() >= kMostWaiting) {
+    if (waiting_.size() >= kMostWaiting || bytes_ >= kMostBytes) {
         ++dropped_;
         return;
     }
     waiting_.push_back(line);
+    bytes_ += line->text.size();
     came_.notify_all();
 }
 
@@ -94,6 +95,7 @@ rt::Task<base::Result<std::vector<LogLinePtr>>> LogSubscription::next(rt::Wait w
         if (wake != rt::Wake::ready) co_return base::fail(rt::wake_error(wake, "waiting for log lines"));
     }
     std::vector<LogLinePtr> lines = std::exchange(waiting_, {});
+    bytes_ = 0;
     if (dropped_ > 0) {
         lines.push_back(std::make_shared<const LogLine>(
             LogLine{.time = base::wall_now(),

@@ -49,6 +49,7 @@ class LogStore;
 class LogSubscription : public rt::ListNode<LogSubscription> {
   public:
     static constexpr size_t kMostWaiting = 2000;
+    static constexpr size_t kMostBytes = size_t{1} << 20;
 
     // What came since, at least one line. Lines that were lost are told by a notice of an empty service. Errors: those
     // of the wait.
@@ -61,6 +62,7 @@ class LogSubscription : public rt::ListNode<LogSubscription> {
 
     std::string service_;  // "": all
     std::vector<LogLinePtr> waiting_;
+    size_t bytes_ = 0;
     size_t dropped_ = 0;
     rt::Signal came_;
 };

@@ -69,7 +69,7 @@ rt::Task<void> Supervisor::bring_up(ServicePtr service) {
 }
 
 rt::Task<void> Supervisor::wait_for_callee(ServicePtr service, std::string callee) {
-    const std::string& name = service->spec->name;
+    const std::string name = service->spec->name;  // a change may replace the spec meanwhile
     const base::TimePoint began = rt::this_loop().now();
     base::TimePoint next_message = began + kMessage;
     for (;;) {
