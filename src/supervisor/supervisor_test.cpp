@@ -318,6 +318,26 @@ TEST(Supervisor, apply_adds_scales_and_removes) {
     });
 }
 
+TEST(Supervisor, a_change_of_a_service_that_still_waits_is_what_it_starts_as) {
+    World world;
+    bool stock_is_up = false;
+    world.book.healthy = [&](const StartedInstance& one) { return one.service != "stock" || stock_is_up; };
+    world.play([&stock_is_up](World& w) {
+        return [](World& v, bool& up) -> rt::Task<void> {
+            std::vector<ServiceSpec> specs{v.service("stock", kServe), v.service("orders", kServe, {"stock"})};
+            v.supervisor.start(specs);
+            co_await rt::sleep(20ms);
+            specs[1].run.version = "2";
+            const auto changed = co_await v.supervisor.apply(specs);
+            EXPECT_FALSE(changed[1].error.has_value());
+            EXPECT_FALSE(v.happened("starting orders-1"));
+            up = true;
+            co_await v.all_running("orders", 1);
+            EXPECT_EQ(v.instances("orders")[0].version, "2");
+        }(w, stock_is_up);
+    });
+}
+
 TEST(Supervisor, stopping_in_the_middle_of_a_change_ends_both) {
     World world;
     world.book.healthy = [](const StartedInstance& one) { return one.version != "slow"; };
