@@ -94,7 +94,7 @@ base::Result<Pipe> make_pipe() {
 }
 
 void reset_signals() {
-    struct sigaction standard {};
+    struct sigaction standard{};
     standard.sa_handler = SIG_DFL;
     for (int number = 1; number < NSIG; ++number) ::sigaction(number, &standard, nullptr);
     sigset_t none;
@@ -129,8 +129,8 @@ void join_files(const Prepared& ready) {
 
 // ---- In the parent
 
-// vfork, not fork: no page tables are copied and no page of the data path's threads turns copy-on-write. All signals are
-// blocked meanwhile, so that no handler of ours runs in the borrowed memory.
+// vfork, not fork: no page tables are copied and no page of the data path's threads turns copy-on-write. All signals
+// are blocked meanwhile, so that no handler of ours runs in the borrowed memory.
 pid_t start_child(const Prepared& ready) {
     sigset_t all;
     sigset_t before;
@@ -336,7 +336,8 @@ Task<base::Result<ExitStatus>> Process::wait(Wait wait) {
         state->io.clear_readable();
         // It may have ended between the two lines above; epoll reports that as an edge all the same.
         const Wake wake = co_await state->io.wait_readable(wait);
-        if (wake != Wake::ready) co_return base::fail(wake_error(wake, fmt::format("waiting for process {}", state->pid)));
+        if (wake != Wake::ready)
+            co_return base::fail(wake_error(wake, fmt::format("waiting for process {}", state->pid)));
     }
     co_return state->exit;
 }

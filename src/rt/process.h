@@ -1,7 +1,7 @@
-// Child processes as something to await. spawn() returns once the program runs, or says which step of starting it failed;
-// wait() resumes when it has ended. A child leads a process group of its own, dies with the thread that started it
-// (PR_SET_PDEATHSIG), and begins with clean signals and no descriptor of ours but its standard ones.
-// One core; that core's thread must live as long as its children are meant to. Not for programs that must outlive us.
+// Child processes as something to await. spawn() returns once the program runs, or says which step of starting it
+// failed; wait() resumes when it has ended. A child leads a process group of its own, dies with the thread that started
+// it (PR_SET_PDEATHSIG), and begins with clean signals and no descriptor of ours but its standard ones. One core; that
+// core's thread must live as long as its children are meant to. Not for programs that must outlive us.
 #pragma once
 
 #include <sys/types.h>
@@ -27,12 +27,12 @@ struct ExitStatus {
 [[nodiscard]] std::string signal_name(int signal);
 
 struct ProcessSpec {
-    std::vector<std::string> argv;   // a name without "/" is looked up in the PATH of `env`
-    std::vector<std::string> env;    // "NAME=value", complete: nothing is inherited
-    std::string cwd;                 // "": ours
-    bool capture_stdout = false;     // a pipe; otherwise /dev/null, as for standard input
+    std::vector<std::string> argv;  // a name without "/" is looked up in the PATH of `env`
+    std::vector<std::string> env;   // "NAME=value", complete: nothing is inherited
+    std::string cwd;                // "": ours
+    bool capture_stdout = false;    // a pipe; otherwise /dev/null, as for standard input
     bool capture_stderr = false;
-    bool own_group = true;           // leads a process group of its own; signal(whole group) needs it
+    bool own_group = true;  // leads a process group of its own; signal(whole group) needs it
     // Files into which the child writes "0" before it starts the program: cgroup.procs.
     std::vector<std::string> join;
 };

@@ -77,7 +77,7 @@ TEST(Process, it_gets_exactly_the_given_environment_folder_and_descriptors) {
     spec = shell("pwd");
     spec.cwd = "/usr";
     EXPECT_EQ(output_of(spec), "/usr\n");
-    const int leaked = ::open("/dev/null", O_RDONLY);  // without O_CLOEXEC on purpose
+    const int leaked = ::open("/dev/null", O_RDONLY);                    // without O_CLOEXEC on purpose
     EXPECT_EQ(output_of(shell("ls /proc/self/fd | grep -c .")), "4\n");  // 0, 1, 2 and the folder itself
     ::close(leaked);
 }

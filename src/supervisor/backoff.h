@@ -10,7 +10,8 @@ namespace tl::supervisor {
 class Backoff {
   public:
     // It ended after `uptime`. The wait until the next start.
-    [[nodiscard]] base::Duration after_failure(base::Duration uptime, const RestartConfig& config, base::Random& random) {
+    [[nodiscard]] base::Duration after_failure(base::Duration uptime, const RestartConfig& config,
+                                               base::Random& random) {
         if (uptime >= config.reset_after) failures_ = 0;
         ++failures_;
         if (in_crash_loop(config)) return config.most;

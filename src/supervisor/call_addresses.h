@@ -1,5 +1,5 @@
-// Where a workload finds the services that it calls. app/ joins it with mesh/; asked on the control loop each time that an
-// instance starts, so answers may change between starts.
+// Where a workload finds the services that it calls. app/ joins it with mesh/; asked on the control loop each time that
+// an instance starts, so answers may change between starts.
 #pragma once
 
 #include <string>

@@ -43,8 +43,10 @@ class Components {
             const size_t node = frame.node;
             if (frame.next_call < calls_[node].size()) {
                 const size_t callee = calls_[node][frame.next_call++];
-                if (index_[callee] == 0) enter(callee);
-                else if (open_[callee]) low_[node] = std::min(low_[node], index_[callee]);
+                if (index_[callee] == 0)
+                    enter(callee);
+                else if (open_[callee])
+                    low_[node] = std::min(low_[node], index_[callee]);
                 continue;
             }
             frames_.pop_back();
@@ -91,8 +93,9 @@ std::vector<std::vector<size_t>> edges(const std::vector<ServiceSpec>& specs) {
 std::string cycle_warning(std::vector<std::string> names) {
     const std::string last = std::move(names.back());
     names.pop_back();
-    return fmt::format("{} and {} call each other in a cycle: they are started together, without waiting for one another",
-                       base::join(names, ", "), last);
+    return fmt::format(
+        "{} and {} call each other in a cycle: they are started together, without waiting for one another",
+        base::join(names, ", "), last);
 }
 
 }  // namespace

@@ -86,7 +86,8 @@ rt::Task<std::vector<Outcome>> Supervisor::apply(std::vector<ServiceSpec> next, 
         if (outcome.step.action == Action::remove) gone.push_back(find(outcome.step.service));
     }
     for (const size_t i : order_of_work(steps, order_)) {
-        const auto done = co_await take_step(steps[i], std::make_shared<const ServiceSpec>(*find_spec(next, steps[i].service)));
+        const auto done =
+            co_await take_step(steps[i], std::make_shared<const ServiceSpec>(*find_spec(next, steps[i].service)));
         if (!done) outcomes[i].error = done.error();
     }
     co_await remove(std::move(gone));
@@ -109,7 +110,9 @@ rt::Task<base::Result<void>> Supervisor::take_step(Step step, SpecPtr next) {
         adopt_handling(*service, next);
     }
     service->last_change = done ? "" : done.error().message();
-    if (!done) TL_LOG(error, "supervisor", "{} of {} failed: {}", to_string(step.action), step.service, done.error().message());
+    if (!done)
+        TL_LOG(error, "supervisor", "{} of {} failed: {}", to_string(step.action), step.service,
+               done.error().message());
     co_return done;
 }
 
@@ -135,8 +138,8 @@ rt::Task<base::Result<void>> Supervisor::replace_all(ServicePtr service, SpecPtr
         if (replaced) continue;
         service->mixed = i > 0;
         if (i > 0) {
-            replaced.error().context = fmt::format("{} of {} instances were replaced, the others stay as they were; {}", i,
-                                                   kept, replaced.error().context);
+            replaced.error().context = fmt::format("{} of {} instances were replaced, the others stay as they were; {}",
+                                                   i, kept, replaced.error().context);
         }
         co_return replaced;
     }
@@ -152,6 +155,7 @@ rt::Task<base::Result<void>> Supervisor::replace(ServicePtr service, std::shared
     const auto ready = co_await fresh->wait_ready(wait);
     if (!ready) {
         co_await stop_instances(service, Instances{fresh}, "it did not become healthy", base::kNever);
+        if (stopping_) co_return base::fail(stopping_error());
         base::Error error = ready.error();
         error.context = fmt::format("{} stays: its successor {}", old->id(), error.context);
         co_return base::fail(std::move(error));
@@ -205,7 +209,8 @@ rt::Task<base::Result<void>> Supervisor::restart(std::string name, rt::Wait wait
     const ServicePtr service = find(name);
     if (service == nullptr) co_return base::fail(base::Code::not_found, fmt::format("no service is called {}", name));
     if (!service->started) {
-        co_return base::fail(base::Code::conflict, fmt::format("{} has not started yet: it waits for what it calls", name));
+        co_return base::fail(base::Code::conflict,
+                             fmt::format("{} has not started yet: it waits for what it calls", name));
     }
     ServiceSpec fresh = *service->spec;
     fresh.fingerprint = fingerprint_files(fresh);

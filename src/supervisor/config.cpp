@@ -56,10 +56,12 @@ const Object<RestartConfig>& restart_schema() {
 const Object<LimitsConfig>& limits_schema() {
     static const auto schema = Object<LimitsConfig>("a service's limits")
                                    .field("cpu", &LimitsConfig::cpu, manifest::number().range(0.01, 1024))
-                                   .doc("cores that each instance may use").example("1.5")
+                                   .doc("cores that each instance may use")
+                                   .example("1.5")
                                    .default_is("no limit")
                                    .field("memory", &LimitsConfig::memory, manifest::size().range(1 << 20, INT64_MAX))
-                                   .doc("memory of each instance; more, and the kernel ends it").example("256MB")
+                                   .doc("memory of each instance; more, and the kernel ends it")
+                                   .example("256MB")
                                    .default_is("no limit");
     return schema;
 }
@@ -70,28 +72,36 @@ const Object<RunConfig>& run_schema() {
     static const auto schema =
         Object<RunConfig>("a service's process")
             .field("run", &RunConfig::run, text("a command").at_most(16 * 1024))
-            .doc("the command, for /bin/sh; it listens on $PORT").example("python3 services/orders.py")
+            .doc("the command, for /bin/sh; it listens on $PORT")
+            .example("python3 services/orders.py")
             .default_is("others run it, at its address")
             .field("dir", &RunConfig::dir, text("a folder").allow_empty())
-            .doc("where it runs, from the manifest's folder").default_is("the manifest's folder")
+            .doc("where it runs, from the manifest's folder")
+            .default_is("the manifest's folder")
             .field("env", &RunConfig::env,
                    map_of(text().any_scalar().allow_empty().at_most(64 * 1024)).names(variable()).at_most(1000))
-            .doc("variables of its environment").example("{ LOG_LEVEL: debug }")
+            .doc("variables of its environment")
+            .example("{ LOG_LEVEL: debug }")
             .field("env_files", &RunConfig::env_files, list_of(text("a file")).at_most(50))
             .doc("files of NAME=value lines; later ones win, env wins over all")
             .field("secrets", &RunConfig::secrets, map_of(text("a file")).names(variable()).at_most(1000))
-            .doc("variables whose values are the contents of files; never shown").example("{ API_KEY: secrets/api_key }")
-            .field("replicas", &RunConfig::replicas, integer().range(1, 64)).doc("instances of it")
+            .doc("variables whose values are the contents of files; never shown")
+            .example("{ API_KEY: secrets/api_key }")
+            .field("replicas", &RunConfig::replicas, integer().range(1, 64))
+            .doc("instances of it")
             .field("version", &RunConfig::version, text("a version").at_most(100).any_scalar())
             .doc("given as VERSION, shown, and used for routing by version")
             .field("database", &RunConfig::database, text("a file").allow_empty())
-            .doc("its own database file, given as DATABASE; the folder is made").default_is("none")
+            .doc("its own database file, given as DATABASE; the folder is made")
+            .default_is("none")
             .field("grace", &RunConfig::grace, duration().range(0s, 1h))
             .doc("when stopping: for requests in flight to end, and again between SIGTERM and SIGKILL")
             .field("start_deadline", &RunConfig::start_deadline, duration().range(1ms, 1h))
             .doc("within which it should be healthy; then its callers no longer wait, and a replacement is given up")
-            .field("restart", &RunConfig::restart, restart_schema()).doc("when it ends by itself")
-            .field("limits", &RunConfig::limits, limits_schema()).doc("by cgroup, where we may");
+            .field("restart", &RunConfig::restart, restart_schema())
+            .doc("when it ends by itself")
+            .field("limits", &RunConfig::limits, limits_schema())
+            .doc("by cgroup, where we may");
     return schema;
 }
 

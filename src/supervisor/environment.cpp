@@ -30,7 +30,7 @@ base::Result<FileText> read_file(const std::string& path, std::string_view what)
     const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) return failed();
     FileText out;
-    struct stat about {};
+    struct stat about{};
     if (::fstat(fd, &about) == 0) out.readable_by_others = (about.st_mode & S_IROTH) != 0;
     out.text.resize(kMostFile + 1);
     size_t size = 0;
@@ -71,10 +71,14 @@ std::optional<std::string> unquote_double(std::string_view raw) {
             continue;
         }
         const char next = raw[++i];
-        if (next == 'n') out += '\n';
-        else if (next == 't') out += '\t';
-        else if (next == '"' || next == '\\' || next == '$') out += next;
-        else (out += '\\') += next;
+        if (next == 'n')
+            out += '\n';
+        else if (next == 't')
+            out += '\t';
+        else if (next == '"' || next == '\\' || next == '$')
+            out += next;
+        else
+            (out += '\\') += next;
     }
     return std::nullopt;
 }
@@ -100,7 +104,8 @@ base::Result<std::optional<std::pair<std::string, std::string>>> parse_line(std:
     if (equals == std::string_view::npos) return base::fail(base::Code::invalid, "expected NAME=value");
     const std::string_view name = base::trim(line.substr(0, equals));
     if (!is_name(name)) {
-        return base::fail(base::Code::invalid, "the name before = may hold letters, digits and _ only, and no digit first");
+        return base::fail(base::Code::invalid,
+                          "the name before = may hold letters, digits and _ only, and no digit first");
     }
     auto value = unquote(base::trim(line.substr(equals + 1)));
     if (!value) return base::fail(base::Code::invalid, fmt::format("the quotes of {} are not closed at its end", name));
@@ -159,7 +164,8 @@ base::Result<void> add_secrets(const ServiceSpec& spec, Collected& out, std::vec
             return base::fail(base::Code::invalid, fmt::format("the secret file {} holds a zero byte", path));
         }
         if (secret->readable_by_others) {
-            warnings.push_back(fmt::format("the secret file {} can be read by every user; run: chmod 600 {}", path, path));
+            warnings.push_back(
+                fmt::format("the secret file {} can be read by every user; run: chmod 600 {}", path, path));
         }
         out.set(name.value, std::move(text));
     }
@@ -182,7 +188,8 @@ base::Result<void> add_database(const ServiceSpec& spec, Collected& out) {
     const std::string path = from_folder(spec.folder, spec.run.database);
     std::error_code failed;
     std::filesystem::create_directories(std::filesystem::path{path}.parent_path(), failed);
-    if (failed) return base::fail(base::from_errno(failed.value(), fmt::format("make the folder of the database {}", path)));
+    if (failed)
+        return base::fail(base::from_errno(failed.value(), fmt::format("make the folder of the database {}", path)));
     out.set("DATABASE", path);
     return {};
 }

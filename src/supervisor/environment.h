@@ -17,8 +17,8 @@ namespace tl::supervisor {
 
 using Variables = std::vector<std::pair<std::string, std::string>>;
 
-// NAME=value lines. Blank lines, lines that begin with #, and "export " before a name are allowed; 'x' is taken as it is,
-// in "x" the escapes \n \t \" \\ \$ are replaced; without quotes " #" begins a comment. The error names file:line.
+// NAME=value lines. Blank lines, lines that begin with #, and "export " before a name are allowed; 'x' is taken as it
+// is, in "x" the escapes \n \t \" \\ \$ are replaced; without quotes " #" begins a comment. The error names file:line.
 [[nodiscard]] base::Result<Variables> parse_env_file(std::string_view text, std::string_view file);
 
 // What only the supervisor knows of an instance about to start.

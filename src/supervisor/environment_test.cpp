@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "supervisor/test_support.h"
+#include "supervisor/supervisor_testing.h"
 
 namespace tl::supervisor {
 
@@ -22,9 +22,10 @@ size_t count_of(const std::vector<std::string>& entries, const std::string& name
 }  // namespace
 
 TEST(EnvFile, comments_quotes_and_exports_are_understood) {
-    const auto got = parse_env_file("# a comment\n\nA=1\n export B = two words # not this\r\nC='# \"as it is\" \\n'\n"
-                                    "D=\"tab\\tquote\\\" # in\" # out\nE=\nF=a#b\nG=\"a\\qb\"",
-                                    "x.env");
+    const auto got = parse_env_file(
+        "# a comment\n\nA=1\n export B = two words # not this\r\nC='# \"as it is\" \\n'\n"
+        "D=\"tab\\tquote\\\" # in\" # out\nE=\nF=a#b\nG=\"a\\qb\"",
+        "x.env");
     ASSERT_TRUE(got.has_value()) << got.error().message();
     EXPECT_EQ(*got, (Variables{{"A", "1"},
                                {"B", "two words"},
@@ -41,7 +42,8 @@ TEST(EnvFile, a_mistake_is_told_with_its_line_and_without_its_value) {
         return got ? std::string{} : got.error().message();
     };
     EXPECT_EQ(message("A=1\nhunter2\n"), "x.env:2: expected NAME=value");
-    EXPECT_EQ(message("\n\n2A=hunter2"), "x.env:3: the name before = may hold letters, digits and _ only, and no digit first");
+    EXPECT_EQ(message("\n\n2A=hunter2"),
+              "x.env:3: the name before = may hold letters, digits and _ only, and no digit first");
     EXPECT_EQ(message("A=\"hunter2"), "x.env:1: the quotes of A are not closed at its end");
     EXPECT_EQ(message("A='x' hunter2"), "x.env:1: the quotes of A are not closed at its end");
 }
@@ -62,9 +64,10 @@ TEST(Environment, later_words_win_and_ours_are_last) {
                                        {"PATH=/bin", "LEVEL=inherited", "TRUNKLINE_RUN=outer"}, addresses);
     ASSERT_TRUE(made.has_value()) << made.error().message();
     for (const std::string entry :
-         {"PATH=/bin", "FROM_FILE=1", "LEVEL=manifest", "PORT=20001", "HOST=127.0.0.1", "SERVICE=orders", "INSTANCE=orders-1",
-          "VERSION=7", "TRUNKLINE_RUN=abc", "KEY=s3cret", "PAYMENT_GATEWAY_URL=http://127.0.0.1:1/payment-gateway",
-          "HTTP_PROXY=http://proxy/orders", "http_proxy=http://proxy/orders", "NO_PROXY=localhost,127.0.0.1,::1"}) {
+         {"PATH=/bin", "FROM_FILE=1", "LEVEL=manifest", "PORT=20001", "HOST=127.0.0.1", "SERVICE=orders",
+          "INSTANCE=orders-1", "VERSION=7", "TRUNKLINE_RUN=abc", "KEY=s3cret",
+          "PAYMENT_GATEWAY_URL=http://127.0.0.1:1/payment-gateway", "HTTP_PROXY=http://proxy/orders",
+          "http_proxy=http://proxy/orders", "NO_PROXY=localhost,127.0.0.1,::1"}) {
         EXPECT_TRUE(has(made->entries, entry)) << entry;
     }
     EXPECT_TRUE(has(made->entries, "DATABASE=" + folder.path() + "/data/deep/orders.db"));

@@ -30,7 +30,7 @@ constexpr int kPipe = 3;
 // ---- In the guard: system calls only.
 
 void ignore_stop_signals() {
-    struct sigaction ignore {};
+    struct sigaction ignore{};
     ignore.sa_handler = SIG_IGN;
     // Ctrl-C and a closed terminal are main's to handle; the guard must outlive it.
     for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2}) {
@@ -43,9 +43,11 @@ void ignore_stop_signals() {
 
 // Keeps nothing of main's: a listening socket or an output pipe held here would outlive it.
 void keep_only(int read_end) {
+    // Out of the way first: main may have been started without some of the standard descriptors.
+    const int lifted = ::fcntl(read_end, F_DUPFD, 10);
     const int null = ::open("/dev/null", O_RDWR);
-    ::dup2(read_end, kPipe);
     for (int fd = 0; fd < 3; ++fd) ::dup2(null, fd);
+    ::dup2(lifted, kPipe);
     ::syscall(SYS_close_range, static_cast<unsigned>(kPipe) + 1, ~0U, 0U);
 }
 

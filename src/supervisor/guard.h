@@ -1,6 +1,6 @@
-// The guard process: outlives a kill -9 of Trunkline by a moment, in which it kills every process of the run (those with
-// TRUNKLINE_RUN=<run id> in their environment), removes the run's cgroups and sockets, and exits. Its body makes plain
-// system calls only, for a restart forks it out of a program with threads. Owned by main.
+// The guard process: outlives a kill -9 of Trunkline by a moment, in which it kills every process of the run (those
+// with TRUNKLINE_RUN=<run id> in their environment), removes the run's cgroups and sockets, and exits. Its body makes
+// plain system calls only, for a restart forks it out of a program with threads. Owned by main.
 #pragma once
 
 #include <sys/types.h>
@@ -17,9 +17,9 @@ namespace tl::supervisor {
 
 struct GuardSpec {
     std::string run_id;
-    std::string state_dir;   // its *.sock are removed
+    std::string state_dir;             // its *.sock are removed
     std::vector<std::string> cgroups;  // see Cgroups::homes()
-    char* title = nullptr;   // argv[0] and the bytes of all arguments: renamed in ps; nullptr: left alone
+    char* title = nullptr;             // argv[0] and the bytes of all arguments: renamed in ps; nullptr: left alone
     size_t title_size = 0;
 };
 
@@ -33,7 +33,8 @@ class Guard {
 
     // Forks the guard. Call it in main before threads are started.
     [[nodiscard]] base::Result<void> start(GuardSpec spec);
-    // Starts it again whenever it dies, until the wait is over. Awaited in a gate of main's loop; the Guard outlives it.
+    // Starts it again whenever it dies, until the wait is over. Awaited in a gate of main's loop; the Guard outlives
+    // it.
     [[nodiscard]] rt::Task<void> watch(rt::Wait wait);
     // All services have been stopped: the guard exits without touching anything. Waits for it, 1 s at most.
     void clean_exit();

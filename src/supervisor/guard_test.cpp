@@ -12,8 +12,8 @@
 #include "rt/gate.h"
 #include "rt/process.h"
 #include "supervisor/run_state.h"
+#include "supervisor/supervisor_testing.h"
 #include "supervisor/sweep.h"
-#include "supervisor/test_support.h"
 
 namespace tl::supervisor {
 

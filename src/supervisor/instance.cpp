@@ -20,9 +20,7 @@ constexpr size_t kShownLines = 20;
 constexpr base::Duration kOutputRest = 200ms;  // for what is still in the pipes when the process has ended
 constexpr base::Duration kPoll = 20ms;         // looks for members of a group whose leader is gone
 
-std::string rounded(base::Duration d) {
-    return base::format_duration(std::chrono::ceil<std::chrono::milliseconds>(d));
-}
+std::string rounded(base::Duration d) { return base::format_duration(std::chrono::ceil<std::chrono::milliseconds>(d)); }
 
 }  // namespace
 
@@ -105,10 +103,10 @@ std::optional<CgroupCell> Instance::make_cell() {
 
 void Instance::start_tasks() {
     const rt::Wait until_end{base::kNever, &run_->output_end};
-    run_->tasks.spawn("service stdout", capture(run_->process.take_stdout(), {spec_->name, id_, Stream::out},
-                                                shop_.logs, until_end));
-    run_->tasks.spawn("service stderr", capture(run_->process.take_stderr(), {spec_->name, id_, Stream::err},
-                                                shop_.logs, until_end));
+    run_->tasks.spawn("service stdout",
+                      capture(run_->process.take_stdout(), {spec_->name, id_, Stream::out}, shop_.logs, until_end));
+    run_->tasks.spawn("service stderr",
+                      capture(run_->process.take_stderr(), {spec_->name, id_, Stream::err}, shop_.logs, until_end));
     run_->tasks.spawn("service health", watch_health());
 }
 
@@ -122,6 +120,9 @@ rt::Task<void> Instance::watch_health() {
 
 rt::Task<void> Instance::finish(rt::ExitStatus exit) {
     last_exit_ = exit.in_words();
+    const bool perhaps_too_large = exit.signal == SIGKILL && run_->cell && spec_->run.limits.memory && !stopping_;
+    if (perhaps_too_large)
+        last_exit_ += fmt::format(" (its memory limit is {})", base::format_size(*spec_->run.limits.memory));
     last_uptime_ = base::steady_now() - run_->since;
     shop_.book.instance_gone(id_, stopping_ ? stop_reason_ : last_exit_);
     run_->gone.request();
@@ -158,8 +159,8 @@ rt::Task<void> Instance::back_off() {
     next_start_ = rt::this_loop().now() + delay;
     set_state(is_loop ? InstanceState::crash_loop : InstanceState::backoff);
     if (is_loop && !was_loop) {
-        TL_LOG(error, "supervisor", "{} is in a crash loop: {}, {} failures in a row; it is tried again every {}{}", id_,
-               last_exit_, backoff_.failures(), base::format_duration(rule.most), last_lines(kShownLines));
+        TL_LOG(error, "supervisor", "{} is in a crash loop: {}, {} failures in a row; it is tried again every {}{}",
+               id_, last_exit_, backoff_.failures(), base::format_duration(rule.most), last_lines(kShownLines));
     } else {
         TL_LOG(warning, "supervisor", "{} {}; next start in {}", id_, last_exit_, rounded(delay));
     }
@@ -178,9 +179,12 @@ rt::Task<base::Result<void>> Instance::wait_ready(rt::Wait wait) {
 }
 
 base::Error Instance::failure() const {
-    std::string what = fmt::format("{} was not healthy within {}", id_, base::format_duration(spec_->run.start_deadline));
-    if (ended_) what = fmt::format("{} {} before it was healthy", id_, last_exit_);
-    else if (!last_exit_.empty()) what += fmt::format(" ({})", last_exit_);
+    std::string what =
+        fmt::format("{} was not healthy within {}", id_, base::format_duration(spec_->run.start_deadline));
+    if (ended_)
+        what = fmt::format("{} {} before it was healthy", id_, last_exit_);
+    else if (!last_exit_.empty())
+        what += fmt::format(" ({})", last_exit_);
     return {.code = ended_ ? base::Code::unavailable : base::Code::timeout, .context = what + last_lines(kShownLines)};
 }
 

@@ -1,6 +1,6 @@
-// One instance of a service: its process, restarted when it ends by itself, its state, its output, its end. Owned by its
-// Service; whoever awaits one of its tasks holds a shared_ptr meanwhile. run() is spawned once and ends after stop(), or
-// when a successor fails before it was healthy. Control loop only.
+// One instance of a service: its process, restarted when it ends by itself, its state, its output, its end. Owned by
+// its Service; whoever awaits one of its tasks holds a shared_ptr meanwhile. run() is spawned once and ends after
+// stop(), or when a successor fails before it was healthy. Control loop only.
 #pragma once
 
 #include <memory>

@@ -63,10 +63,14 @@ std::string v1_mount(const std::string& root, std::string_view controllers, std:
 }
 
 std::string joined(const std::string& mount, std::string_view path, const std::string& name) {
-    return (std::filesystem::path{mount} / std::filesystem::path{path}.relative_path() / name).lexically_normal().string();
+    return (std::filesystem::path{mount} / std::filesystem::path{path}.relative_path() / name)
+        .lexically_normal()
+        .string();
 }
 
-int64_t quota(double cores) { return std::max<int64_t>(1000, static_cast<int64_t>(cores * static_cast<double>(kPeriod))); }
+int64_t quota(double cores) {
+    return std::max<int64_t>(1000, static_cast<int64_t>(cores * static_cast<double>(kPeriod)));
+}
 
 // A folder whose processes may be limited may hold no process itself in v2: so our home is our own group's sibling, not
 // its child - except at the root, which is exempt.

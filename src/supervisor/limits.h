@@ -1,6 +1,6 @@
-// CPU and memory limits of instances by cgroup, v2 or v1, where the system lets us; elsewhere the error says why, and the
-// instance runs without. A run has one home in each hierarchy, named after it, and a cell in it for each process start.
-// Owned by the supervisor.
+// CPU and memory limits of instances by cgroup, v2 or v1, where the system lets us; elsewhere the error says why, and
+// the instance runs without. A run has one home in each hierarchy, named after it, and a cell in it for each process
+// start. Owned by the supervisor.
 #pragma once
 
 #include <string>

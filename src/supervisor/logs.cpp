@@ -54,7 +54,8 @@ std::string clean_line(std::string_view bytes) {
         const size_t length = utf8_length(bytes);
         const std::string_view character = bytes.substr(0, std::max<size_t>(length, 1));
         if (length == 0 || is_control(character)) {
-            for (const char c : character) fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<uint8_t>(c));
+            for (const char c : character)
+                fmt::format_to(std::back_inserter(out), "\\x{:02x}", static_cast<uint8_t>(c));
         } else {
             out += character;
         }
@@ -79,11 +80,12 @@ std::vector<LogLinePtr> LogRing::last(size_t most) const {
 
 void LogSubscription::offer(const LogLinePtr& line) {
     if (!service_.empty() && line->service != service_) return;
-    if (waiting_.size() >= kMostWaiting) {
+    if (waiting_.size() >= kMostWaiting || bytes_ >= kMostBytes) {
         ++dropped_;
         return;
     }
     waiting_.push_back(line);
+    bytes_ += line->text.size();
     came_.notify_all();
 }
 
@@ -93,6 +95,7 @@ rt::Task<base::Result<std::vector<LogLinePtr>>> LogSubscription::next(rt::Wait w
         if (wake != rt::Wake::ready) co_return base::fail(rt::wake_error(wake, "waiting for log lines"));
     }
     std::vector<LogLinePtr> lines = std::exchange(waiting_, {});
+    bytes_ = 0;
     if (dropped_ > 0) {
         lines.push_back(std::make_shared<const LogLine>(
             LogLine{.time = base::wall_now(),

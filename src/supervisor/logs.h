@@ -1,6 +1,6 @@
-// What the services wrote, line by line: the last lines of each service and of each instance, and subscriptions that get
-// each new line. Everything is bounded: rings by lines and bytes, subscriptions by lines - one that is read too slowly
-// loses lines and is told how many. Owned by the supervisor; control loop only.
+// What the services wrote, line by line: the last lines of each service and of each instance, and subscriptions that
+// get each new line. Everything is bounded: rings by lines and bytes, subscriptions by lines - one that is read too
+// slowly loses lines and is told how many. Owned by the supervisor; control loop only.
 #pragma once
 
 #include <deque>
@@ -49,6 +49,7 @@ class LogStore;
 class LogSubscription : public rt::ListNode<LogSubscription> {
   public:
     static constexpr size_t kMostWaiting = 2000;
+    static constexpr size_t kMostBytes = size_t{1} << 20;
 
     // What came since, at least one line. Lines that were lost are told by a notice of an empty service. Errors: those
     // of the wait.
@@ -61,6 +62,7 @@ class LogSubscription : public rt::ListNode<LogSubscription> {
 
     std::string service_;  // "": all
     std::vector<LogLinePtr> waiting_;
+    size_t bytes_ = 0;
     size_t dropped_ = 0;
     rt::Signal came_;
 };

@@ -42,11 +42,16 @@ TEST(Lines, that_are_too_long_are_split_and_make_no_empty_ones) {
 }
 
 TEST(Lines, are_safe_to_print_and_keep_what_people_write) {
-    EXPECT_EQ(clean_line("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\tx"), "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\tx");
-    EXPECT_EQ(clean_line("a\xff" "b\xc3"), "a\\xffb\\xc3");
+    EXPECT_EQ(clean_line("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\tx"),
+              "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\tx");
+    EXPECT_EQ(clean_line("a\xff"
+                         "b\xc3"),
+              "a\\xffb\\xc3");
     EXPECT_EQ(clean_line("\xc0\xaf\xed\xa0\x80"), "\\xc0\\xaf\\xed\\xa0\\x80");
     EXPECT_EQ(clean_line("bell\a \x1b[31mred"), "bell\\x07 \x1b[31mred");
-    EXPECT_EQ(clean_line("\xc2\x9b" "31m"), "\\xc2\\x9b31m");
+    EXPECT_EQ(clean_line("\xc2\x9b"
+                         "31m"),
+              "\\xc2\\x9b31m");
     EXPECT_EQ(clean_line("windows\r"), "windows");
 }
 

@@ -1,5 +1,5 @@
-// What a change of the manifest means for what runs: pure. Used by Supervisor::apply and by `trunkline plan`, so that what
-// is printed is what would be done.
+// What a change of the manifest means for what runs: pure. Used by Supervisor::apply and by `trunkline plan`, so that
+// what is printed is what would be done.
 #pragma once
 
 #include <string>

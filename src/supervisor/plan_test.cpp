@@ -1,14 +1,13 @@
 #include "supervisor/plan.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "manifest/document.h"
+#include "net/listener.h"
 #include "supervisor/backoff.h"
 #include "supervisor/call_order.h"
 #include "supervisor/ports.h"
-#include "net/listener.h"
-
-#include <unistd.h>
 
 namespace tl::supervisor {
 
@@ -25,7 +24,8 @@ ServiceSpec service(std::string name, std::vector<std::string> calls = {}) {
 std::string said(const std::vector<ServiceSpec>& now, const std::vector<ServiceSpec>& next) {
     std::string text;
     for (const Step& step : plan(now, next)) {
-        text += step.service + " " + std::string{to_string(step.action)} + (step.why.empty() ? "" : ": " + step.why) + "\n";
+        text +=
+            step.service + " " + std::string{to_string(step.action)} + (step.why.empty() ? "" : ": " + step.why) + "\n";
     }
     return text;
 }
@@ -41,9 +41,10 @@ RunConfig read(std::string_view yaml, std::string& complaints) {
 
 TEST(Config, a_whole_service_is_read_from_yaml) {
     std::string complaints;
-    const RunConfig config = read("run: node a.js\nenv: { PORT_NAME: 8080, EMPTY: \"\" }\nreplicas: 3\ngrace: 2s\nversion: 2\n"
-                                  "limits: { cpu: 0.5, memory: 256MB }\nrestart: { first: 1s, most: 9s }\n",
-                                  complaints);
+    const RunConfig config = read(
+        "run: node a.js\nenv: { PORT_NAME: 8080, EMPTY: \"\" }\nreplicas: 3\ngrace: 2s\nversion: 2\n"
+        "limits: { cpu: 0.5, memory: 256MB }\nrestart: { first: 1s, most: 9s }\n",
+        complaints);
     EXPECT_EQ(complaints, "");
     EXPECT_EQ(*config.run, "node a.js");
     EXPECT_EQ(*config.env.find("PORT_NAME"), "8080");
@@ -62,8 +63,9 @@ TEST(Config, what_cannot_be_is_refused_at_its_place) {
 }
 
 TEST(Plan, each_kind_of_change_has_its_action_and_reason) {
-    std::vector<ServiceSpec> now{service("same"), service("env"), service("more"), service("grace"), service("gone"),
-                                 service("calls", {"same"}), service("secret")};
+    std::vector<ServiceSpec> now{service("same"),  service("env"),  service("more"),
+                                 service("grace"), service("gone"), service("calls", {"same"}),
+                                 service("secret")};
     std::vector<ServiceSpec> next = now;
     next.erase(next.begin() + 4);
     next[1].run.env.add({"A", {}}, "1");
@@ -83,8 +85,9 @@ TEST(Plan, each_kind_of_change_has_its_action_and_reason) {
 }
 
 TEST(CallOrder, callees_come_first_and_a_cycle_is_one_group) {
-    const CallOrder order = make_call_order({service("web", {"orders", "elsewhere"}), service("orders", {"stock", "pay"}),
-                                             service("pay", {"orders"}), service("stock"), service("alone", {"alone"})});
+    const CallOrder order =
+        make_call_order({service("web", {"orders", "elsewhere"}), service("orders", {"stock", "pay"}),
+                         service("pay", {"orders"}), service("stock"), service("alone", {"alone"})});
     EXPECT_TRUE(order.same_cycle("orders", "pay"));
     EXPECT_FALSE(order.same_cycle("orders", "stock"));
     EXPECT_LT(order.group.at("stock"), order.group.at("orders"));

@@ -28,12 +28,12 @@ class Service {
 
     std::shared_ptr<const ServiceSpec> spec;
     std::vector<std::shared_ptr<Instance>> instances;
-    std::vector<std::string> waiting_for;        // what it calls and is not healthy yet
-    std::optional<base::TimePoint> started;      // when its first instance was started
-    bool mixed = false;                          // a change was done in part: not all instances are of `spec`
-    std::string last_change;                     // why the last change failed
+    std::vector<std::string> waiting_for;    // what it calls and is not healthy yet
+    std::optional<base::TimePoint> started;  // when its first instance was started
+    bool mixed = false;                      // a change was done in part: not all instances are of `spec`
+    std::string last_change;                 // why the last change failed
     rt::Event stopped;
-    rt::Cancel given_up;                         // removed, or the supervisor stops
+    rt::Cancel given_up;  // removed, or the supervisor stops
 
   private:
     Workshop& shop_;

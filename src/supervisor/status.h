@@ -23,13 +23,13 @@ struct InstanceStatus {
     std::string id;
     std::string version;
     InstanceState state = InstanceState::starting;
-    base::WallTime since;          // of the state
-    int pid = 0;                   // 0: no process now
+    base::WallTime since;  // of the state
+    int pid = 0;           // 0: no process now
     uint16_t port = 0;
     uint32_t restarts = 0;
-    std::string last_exit;         // "exited with 1"; "" if it has not ended yet
-    base::Duration next_start{0};  // in backoff and crash loop: until the next attempt
-    std::string limits;            // "", "applied", or "not applied: why"
+    std::string last_exit;                // "exited with 1"; "" if it has not ended yet
+    base::Duration next_start{0};         // in backoff and crash loop: until the next attempt
+    std::string limits;                   // "", "applied", or "not applied: why"
     std::vector<std::string> last_lines;  // in backoff and crash loop: what it said last
     std::optional<Usage> usage;
 };

@@ -14,8 +14,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr base::Duration kLook = 500ms;    // how soon a wait for a callee notices that the callee was started
-constexpr base::Duration kMessage = 10s;   // how often a wait for a callee is reported
+constexpr base::Duration kLook = 500ms;   // how soon a wait for a callee notices that the callee was started
+constexpr base::Duration kMessage = 10s;  // how often a wait for a callee is reported
 
 std::string shown(base::Duration d) {
     if (d < 10s) return base::format_duration(std::chrono::round<std::chrono::milliseconds>(d));
@@ -69,7 +69,7 @@ rt::Task<void> Supervisor::bring_up(ServicePtr service) {
 }
 
 rt::Task<void> Supervisor::wait_for_callee(ServicePtr service, std::string callee) {
-    const std::string& name = service->spec->name;
+    const std::string name = service->spec->name;  // a change may replace the spec meanwhile
     const base::TimePoint began = rt::this_loop().now();
     base::TimePoint next_message = began + kMessage;
     for (;;) {
@@ -96,7 +96,8 @@ rt::Task<void> Supervisor::wait_for_callee(ServicePtr service, std::string calle
 }
 
 // A callee of ours counts from its own start; until then it waits itself, for a bounded time.
-base::TimePoint Supervisor::callee_deadline(const Service& caller, const std::string& callee, base::TimePoint began) const {
+base::TimePoint Supervisor::callee_deadline(const Service& caller, const std::string& callee,
+                                            base::TimePoint began) const {
     const ServicePtr ours = find(callee);
     if (ours == nullptr) return began + caller.spec->run.start_deadline;
     if (!ours->started) return base::kNever;

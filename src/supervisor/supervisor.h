@@ -41,8 +41,8 @@ class Supervisor {
     // Replaces every instance of the service, one by one. Errors: not_found, conflict (not started yet, or stopping),
     // those of `wait` (for the turn), and why a successor did not become healthy.
     [[nodiscard]] rt::Task<base::Result<void>> restart(std::string service, rt::Wait wait = {});
-    // Callers before callees; drained, SIGTERM, SIGKILL; nothing of it runs when it resumes, shortly after `deadline` at
-    // the latest. No change is begun from then on.
+    // Callers before callees; drained, SIGTERM, SIGKILL; nothing of it runs when it resumes, shortly after `deadline`
+    // at the latest. No change is begun from then on.
     [[nodiscard]] rt::Task<void> stop_all(base::TimePoint deadline);
 
     // By name. `with_usage` reads /proc for each process.

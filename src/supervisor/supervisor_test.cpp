@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "supervisor/run_state.h"
-#include "supervisor/test_support.h"
+#include "supervisor/supervisor_testing.h"
 
 namespace tl::supervisor {
 
@@ -87,7 +87,8 @@ bool alive(int pid) { return ::kill(pid, 0) == 0; }
 TEST(Supervisor, runs_a_service_with_its_environment_and_reads_what_it_says) {
     World world;
     world.play([](World& w) -> rt::Task<void> {
-        auto spec = w.service("orders", "echo \"$SERVICE $INSTANCE $PORT $STOCK_URL\"; echo oops >&2; pwd; exec sleep 1000");
+        auto spec =
+            w.service("orders", "echo \"$SERVICE $INSTANCE $PORT $STOCK_URL\"; echo oops >&2; pwd; exec sleep 1000");
         spec.calls = {"stock"};
         spec.run.replicas = 2;
         std::vector<ServiceSpec> specs{spec, w.service("stock", kServe)};
@@ -97,7 +98,8 @@ TEST(Supervisor, runs_a_service_with_its_environment_and_reads_what_it_says) {
         EXPECT_EQ(instances[0].id, "orders-1");
         EXPECT_NE(instances[0].port, instances[1].port);
         co_await w.until([&] {
-            return w.said("orders", "orders orders-2 " + std::to_string(instances[1].port) + " http://127.0.0.1:1/stock");
+            return w.said("orders",
+                          "orders orders-2 " + std::to_string(instances[1].port) + " http://127.0.0.1:1/stock");
         });
         co_await w.until([&] { return w.said("orders", "oops") && w.said("orders", w.folder.path()); });
         const auto usage = w.supervisor.status(true)[0].instances[0].usage;
@@ -194,8 +196,8 @@ TEST(Supervisor, a_stop_drains_first_then_ends_the_whole_group) {
     world.book.in_flight = 150ms;
     world.play([](World& w) -> rt::Task<void> {
         // The shell ends at once; its child takes 200 ms to put its things away.
-        std::vector<ServiceSpec> specs{
-            w.service("orders", "sh -c 'trap \"sleep 0.2; echo tidy; exit 0\" TERM; while :; do sleep 0.01; done' & wait")};
+        std::vector<ServiceSpec> specs{w.service(
+            "orders", "sh -c 'trap \"sleep 0.2; echo tidy; exit 0\" TERM; while :; do sleep 0.01; done' & wait")};
         w.supervisor.start(std::move(specs));
         co_await w.all_running("orders", 1);
         co_await rt::sleep(50ms);
@@ -316,6 +318,26 @@ TEST(Supervisor, apply_adds_scales_and_removes) {
     });
 }
 
+TEST(Supervisor, a_change_of_a_service_that_still_waits_is_what_it_starts_as) {
+    World world;
+    bool stock_is_up = false;
+    world.book.healthy = [&](const StartedInstance& one) { return one.service != "stock" || stock_is_up; };
+    world.play([&stock_is_up](World& w) {
+        return [](World& v, bool& up) -> rt::Task<void> {
+            std::vector<ServiceSpec> specs{v.service("stock", kServe), v.service("orders", kServe, {"stock"})};
+            v.supervisor.start(specs);
+            co_await rt::sleep(20ms);
+            specs[1].run.version = "2";
+            const auto changed = co_await v.supervisor.apply(specs);
+            EXPECT_FALSE(changed[1].error.has_value());
+            EXPECT_FALSE(v.happened("starting orders-1"));
+            up = true;
+            co_await v.all_running("orders", 1);
+            EXPECT_EQ(v.instances("orders")[0].version, "2");
+        }(w, stock_is_up);
+    });
+}
+
 TEST(Supervisor, stopping_in_the_middle_of_a_change_ends_both) {
     World world;
     world.book.healthy = [](const StartedInstance& one) { return one.version != "slow"; };
@@ -343,7 +365,8 @@ TEST(Supervisor, stopping_in_the_middle_of_a_change_ends_both) {
 TEST(Supervisor, a_torrent_of_output_stops_neither_the_loop_nor_grows_memory) {
     World world;
     world.play([](World& w) -> rt::Task<void> {
-        std::vector<ServiceSpec> specs{w.service("loud", "exec yes a line of some length that is repeated without an end")};
+        std::vector<ServiceSpec> specs{
+            w.service("loud", "exec yes a line of some length that is repeated without an end")};
         w.supervisor.start(std::move(specs));
         co_await w.all_running("loud", 1);
         base::Duration worst{0};

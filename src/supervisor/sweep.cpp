@@ -175,7 +175,7 @@ size_t remove_sockets(const char* path) {
     size_t removed = 0;
     Folder entries{folder.get()};
     while (const char* name = entries.next()) {
-        struct stat about {};
+        struct stat about{};
         if (!ends_with_sock(name) || ::fstatat(folder.get(), name, &about, AT_SYMLINK_NOFOLLOW) != 0) continue;
         if (S_ISSOCK(about.st_mode) && ::unlinkat(folder.get(), name, 0) == 0) ++removed;
     }
@@ -189,7 +189,7 @@ size_t remove_cgroups(const char* home) {
         if (!folder.ok()) return 0;
         Folder entries{folder.get()};
         while (const char* name = entries.next()) {
-            struct stat about {};
+            struct stat about{};
             if (::fstatat(folder.get(), name, &about, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(about.st_mode)) continue;
             if (remove_cgroup(folder.get(), name)) ++removed;
         }

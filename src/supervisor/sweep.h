@@ -7,8 +7,8 @@
 
 namespace tl::supervisor::sweep {
 
-// Kills (SIGKILL) every process that has the entry `marker` ("NAME=value") in its environment, again and again until two
-// looks in a row find none, for 5 s at most. Itself excepted. How many it killed.
+// Kills (SIGKILL) every process that has the entry `marker` ("NAME=value") in its environment, again and again until
+// two looks in a row find none, for 5 s at most. Itself excepted. How many it killed.
 size_t kill_marked(std::string_view marker);
 
 // Unlinks the sockets called *.sock in `folder`. How many.

@@ -1,5 +1,5 @@
-// What this room's tests share: a folder that goes away, and a book that calls an instance healthy by a rule of the test.
-// Unit tests only.
+// What this room's tests share: a folder that goes away, and a book that calls an instance healthy by a rule of the
+// test. Unit tests only.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -99,7 +99,8 @@ class FakeBook final : public InstanceBook {
     static rt::Task<base::Result<void>> poll(rt::Wait wait, std::function<bool()> ready) {
         for (;;) {
             if (ready()) co_return base::Result<void>{};
-            const rt::Wake wake = co_await rt::wait_for(wait.until(rt::this_loop().now() + std::chrono::milliseconds{2}));
+            const rt::Wake wake =
+                co_await rt::wait_for(wait.until(rt::this_loop().now() + std::chrono::milliseconds{2}));
             if (wake == rt::Wake::cancelled || rt::this_loop().now() >= wait.deadline) {
                 co_return base::fail(rt::wake_error(wake, "waiting for health"));
             }
