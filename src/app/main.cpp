@@ -1,3 +1,7 @@
 #include "app/cli/cli.h"
+#include "app/up.h"
 
-int main(int argc, char** argv) { return tl::app::run(argc, argv, {}, tl::app::Terminal::of_process()); }
+int main(int argc, char** argv) {
+    using namespace tl::app;
+    return run(argc, argv, {.up = run_up, .check = run_check, .schema = run_schema}, Terminal::of_process());
+}
