@@ -22,9 +22,14 @@ base::Error no_instance(std::string_view id) {
     return {.code = base::Code::not_found, .context = fmt::format("there is no instance \"{}\"", id)};
 }
 
+base::Level level_of(InstanceState state) {
+    if (state == InstanceState::starting) return base::Level::debug;
+    return state == InstanceState::unhealthy ? base::Level::warning : base::Level::info;
+}
+
 void log_change(const StateChange& change) {
-    const auto level = change.to == InstanceState::unhealthy ? base::Level::warning : base::Level::info;
-    base::log(level, "registry", "{} is {}: {}", change.instance, to_string(change.to), base::printable(change.reason));
+    base::log(level_of(change.to), "registry", "{} is {}: {}", change.instance, to_string(change.to),
+              base::printable(change.reason));
 }
 
 }  // namespace
