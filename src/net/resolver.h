@@ -1,8 +1,8 @@
-// Names to addresses with c-ares on this core's loop: /etc/hosts first, then DNS as /etc/resolv.conf says. For the
-// control plane and for `address:` services; the data path gets addresses, never names. resolv.conf is read when the
-// object is made: where it may change, make a new one. One Resolver a core, owned by
-// app/, ended by stop(). A query that nobody waits for any more still runs to its end inside (c-ares cannot take back
-// a single one) and holds its slot until then: at most the sum of its tries.
+// Names to addresses with c-ares on this core's loop: /etc/hosts first, then DNS as /etc/resolv.conf says (read when
+// the object is made: where that may change, make a new one). For the control plane and `address:` services; the data
+// path gets addresses, never names. One Resolver a core, owned by app/, ended by stop(). A query that nobody waits for
+// any more still runs to its end inside (c-ares cannot take back a single one) and holds its slot until then: at most
+// the sum of its tries.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
 // What the registry finds out by itself: probes over real sockets, callers' outcomes, panic, and a probe that lies.
-#include "registry/test_world.h"
+#include "registry/registry_testing.h"
 
 namespace tl::registry {
 

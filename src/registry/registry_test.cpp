@@ -1,7 +1,7 @@
 // Services and instances: what is published when, who waits for what, how it ends.
 #include "registry/registry.h"
 
-#include "registry/test_world.h"
+#include "registry/registry_testing.h"
 #include "rt/core.h"
 
 namespace tl::registry {
