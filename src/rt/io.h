@@ -60,8 +60,12 @@ class Readiness {
     [[nodiscard]] bool finished() const { return finished_; }
     // The peer has reset, or closed both ways.
     [[nodiscard]] bool hung_up() const { return hung_up_; }
-    // Called once when the peer hangs up while nobody reads, so that work for it can be given up; may be nullptr.
-    void on_hang_up(Cancel* cancel) { hang_up_ = cancel; }
+    // Called once when the peer hangs up while nobody reads, so that work for it can be given up;
+    // requested at once if it has already.
+    void on_hang_up(Cancel* cancel) {
+        hang_up_ = cancel;
+        if (hung_up_ && cancel != nullptr) cancel->request();
+    }
 
   private:
     friend class Loop;
