@@ -7,6 +7,8 @@ namespace tl::http {
 
 namespace {
 
+constexpr unsigned kAcceptedPerTurn = 64;
+
 rt::Task<void> run_session(Server& server, std::unique_ptr<net::Stream> stream) {
     Http1Session session{server, std::move(stream)};
     co_await session.run();
@@ -21,17 +23,20 @@ base::Result<void> Server::start(int listener_fd) {
 }
 
 void Server::serve(std::unique_ptr<net::Stream> stream) {
+    if (gate_.is_closed()) return;
     ++stats_.accepted;
     ++stats_.open;
     gate_.spawn("session", run_session(*this, std::move(stream)), [this] { --stats_.open; });
 }
 
 rt::Task<void> Server::accept_loop() {
-    for (;;) {
+    for (unsigned accepted = 1;; ++accepted) {
         auto stream = co_await listener_.accept({base::kNever, &accept_cancel_});
         if (!stream) co_return;
         // Beyond the cap a connection is closed at once: the client sees it and can go elsewhere.
         if (stats_.open < most_connections_) serve(std::move(*stream));
+        // In a flood of connections those that are open have their turn too.
+        if (accepted % kAcceptedPerTurn == 0) co_await rt::yield();
     }
 }
 
