@@ -1,4 +1,5 @@
 // How sessions end: silence, slowness, peers that vanish, handlers that fail, servers that stop, tunnels.
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -252,6 +253,25 @@ TEST(ServerStop, a_request_that_was_on_its_way_is_still_answered) {
         gate.spawn("stop", b.server->stop(b.loop.now() + 5s));
         const std::string got = co_await b.receive_all();
         EXPECT_EQ(got, told("GET / ", "Connection: close\r\n"));
+        b.client.reset();
+        co_await gate.closed();
+    });
+}
+
+TEST(ServerStop, a_connection_that_was_not_accepted_yet_is_still_answered) {
+    Bed bed{tell, Link::tcp};
+    bed.run([](Bed& b) -> rt::Task<void> {
+        co_await rt::sleep(2ms);
+        const net::Address where = b.server->address();
+        const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+        EXPECT_EQ(::connect(fd, where.raw(), where.length()), 0);
+        EXPECT_EQ(::send(fd, kGet.data(), kGet.size(), 0), static_cast<ssize_t>(kGet.size()));
+        EXPECT_EQ(::fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+        b.client = std::move(*net::make_stream(fd));
+        rt::Gate gate;
+        gate.spawn("stop", b.server->stop(b.loop.now() + 5s));
+        const std::string got = co_await b.receive_all();
+        EXPECT_TRUE(got.starts_with("HTTP/1.1 200 OK\r\n")) << got;
         b.client.reset();
         co_await gate.closed();
     });

@@ -50,6 +50,8 @@ class Server {
     friend class Http1Session;
     friend class Http1ServerExchange;
     [[nodiscard]] rt::Task<void> accept_loop();
+    [[nodiscard]] rt::Task<void> empty_queue();
+    void admit(std::unique_ptr<net::Stream> stream);
 
     Handler* handler_;
     Refusal* refusal_ = nullptr;
