@@ -312,6 +312,13 @@ void Http1ServerExchange::abort() {
     session_->stream_->reset_on_close();
 }
 
+// Both ways of a tunnel are read to their end, which tells of a peer that has gone. A hang-up does not: it also comes
+// when both sides have finished in good order, and the last bytes may still be there to be read.
+Tunnel Http1ServerExchange::tunnel() {
+    session_->stream_->readiness().on_hang_up(nullptr);
+    return {session_->stream_.get(), body_.surplus()};
+}
+
 // After the handler: the answer must be whole; then either the next request or the end.
 rt::Task<Http1Session::Next> Http1ServerExchange::finish() {
     using Next = Http1Session::Next;

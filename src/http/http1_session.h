@@ -53,7 +53,7 @@ class Http1ServerExchange final : public ServerExchange {
     rt::Task<base::Result<void>> send_informational(const OutgoingResponse& response) override;
     rt::Task<base::Result<void>> send(const OutgoingResponse& response, Piece first) override;
     rt::Task<base::Result<void>> send_body(Piece piece, const codec::HeaderTable* trailers) override;
-    Tunnel tunnel() override { return {session_->stream_.get(), body_.surplus()}; }
+    Tunnel tunnel() override;
     bool response_started() const override { return started_; }
     void abort() override;
     rt::Cancel& cancel() override { return cancel_; }

@@ -78,6 +78,19 @@ rt::Task<void> tunnel_echo(Bed& /*bed*/, ServerExchange& exchange) {
     }
 }
 
+// Says its last word at once and hears the other side out.
+rt::Task<void> tunnel_listen(Bed& bed, ServerExchange& exchange) {
+    const auto sent = co_await exchange.send({.status = 101, .upgrade = "echo"}, {{}, true});
+    if (!sent) co_return;
+    const Tunnel tunnel = exchange.tunnel();
+    tunnel.stream->shutdown_write();
+    co_await rt::sleep(5ms);  // the client's bytes and its end arrive together
+    char bytes[100];
+    const auto got = co_await tunnel.stream->read_some(bytes, {base::kNever, &exchange.cancel()});
+    if (got) bed.log.assign(bytes, *got);
+    if (exchange.cancel().requested()) bed.log += " but cancelled";
+}
+
 void reset(net::Stream& stream) { stream.reset_on_close(); }
 
 }  // namespace
@@ -221,6 +234,19 @@ TEST(Http1SessionEnd, bytes_that_come_early_on_either_side_of_an_upgrade_are_pas
         b.client->shutdown_write();
         const std::string end = co_await b.receive_all();
         EXPECT_EQ(end, "");
+    });
+}
+
+TEST(Http1SessionEnd, a_tunnel_that_both_sides_have_finished_is_read_to_its_end) {
+    Bed bed{tunnel_listen, Link::tcp};
+    bed.run([](Bed& b) -> rt::Task<void> {
+        co_await b.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n");
+        const std::string head = co_await b.receive("\r\n\r\n");
+        EXPECT_TRUE(head.starts_with("HTTP/1.1 101 ")) << head;
+        co_await b.send("last words");
+        b.client->shutdown_write();
+        co_await rt::sleep(10ms);
+        EXPECT_EQ(b.log, "last words");
     });
 }
 
