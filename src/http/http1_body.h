@@ -1,6 +1,6 @@
-// A body of HTTP/1 as it arrives on a stream: by length, by chunks or until the end of the connection (RFC 9112 6).
-// Reads first what came together with the head, then the stream, into a buffer of its own, so that the views of the
-// head stay valid. Belongs to one exchange.
+// A body of HTTP/1 as it arrives on a stream: by length, by chunks or until the end of the connection (RFC
+// 9112 6). Reads first what came together with the head, then the stream, into a buffer of its own, so that
+// the views of the head stay valid. Belongs to one exchange.
 #pragma once
 
 #include <optional>
@@ -46,7 +46,8 @@ class Http1Body {
     uint64_t left_ = 0;
     uint64_t most_ = 0;
     uint64_t received_ = 0;
-    size_t used_ = 0;  // bytes of the source that the last piece viewed; consumed by the next call
+    size_t used_ = 0;      // bytes of the source that the last piece viewed; consumed by the next call
+    size_t unpaused_ = 0;  // bytes read since read() last waited
     bool ended_ = true;
     bool stream_ended_ = false;
 };

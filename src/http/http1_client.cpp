@@ -10,6 +10,9 @@ using codec::Method;
 
 namespace {
 
+// So many 1xx may come before an answer; a peer that sends more means no good.
+constexpr int kMostInformational = 32;
+
 iovec part(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
 
 Method method_of(std::string_view text) {
@@ -33,6 +36,7 @@ class Http1Client final : public ClientConnection, private ClientExchange {
         body_.emplace(*stream_, in_, limits_.head);
         sent_all_ = seen_ = false;
         final_ = broken_ = false;
+        informational_ = 0;
         return *this;
     }
     bool close_exchange() override {
@@ -46,7 +50,10 @@ class Http1Client final : public ClientConnection, private ClientExchange {
     }
     bool alive() override {
         // Anything readable on an idle connection is its end, or bytes that nobody asked for.
-        return !stream_->readiness().maybe_readable() && !stream_->readiness().finished();
+        if (stream_->readiness().finished()) return false;
+        if (!stream_->readiness().maybe_readable()) return true;
+        char byte = 0;  // fresh, or its last read filled the buffer: one look tells
+        return stream_->try_read({&byte, 1}).status == net::IoStatus::again;
     }
     net::Stream& stream() override { return *stream_; }
 
@@ -62,6 +69,8 @@ class Http1Client final : public ClientConnection, private ClientExchange {
 
   private:
     [[nodiscard]] bool take_head(uint32_t& scanned, base::Result<codec::ResponseHead*>& result);
+    [[nodiscard]] bool accept_head();
+    [[nodiscard]] base::Result<void> count_body(const Piece& piece);
 
     std::unique_ptr<net::Stream> stream_;
     ClientLimits limits_;
@@ -71,6 +80,9 @@ class Http1Client final : public ClientConnection, private ClientExchange {
     std::optional<Http1Body> body_;
     Method method_ = Method::get;
     bool chunked_ = false;
+    bool upgrade_asked_ = false;
+    uint64_t to_send_ = 0;  // not chunked: bytes of the request's body still owed
+    int informational_ = 0;
     bool sent_all_ = false;
     bool seen_ = false;
     bool final_ = false;
@@ -81,6 +93,8 @@ class Http1Client final : public ClientConnection, private ClientExchange {
 rt::Task<base::Result<void>> Http1Client::send(const OutgoingRequest& request, Piece first, rt::Wait wait) {
     method_ = method_of(request.method);
     chunked_ = request.length.kind == BodyLength::Kind::unknown;
+    to_send_ = request.length.kind == BodyLength::Kind::known ? request.length.bytes : 0;
+    upgrade_asked_ = !request.upgrade.empty();
     codec::write_request_line(out_, request.method, request.target);
     if (request.headers != nullptr) codec::write_headers(out_, *request.headers);
     if (!request.upgrade.empty()) {
@@ -95,7 +109,24 @@ rt::Task<base::Result<void>> Http1Client::send(const OutgoingRequest& request, P
     return send_body(first, nullptr, wait);
 }
 
+// A body of another length than its head announced would shift the border to the next request.
+base::Result<void> Http1Client::count_body(const Piece& piece) {
+    if (sent_all_ && piece.data.empty()) return {};
+    const bool fits = chunked_ || (piece.data.size() <= to_send_ && (!piece.end || piece.data.size() == to_send_));
+    if (sent_all_ || !fits) {
+        broken_ = true;
+        return base::fail(base::Code::internal, "the body does not have the length that its head announced");
+    }
+    if (!chunked_) to_send_ -= piece.data.size();
+    return {};
+}
+
 rt::Task<base::Result<void>> Http1Client::send_body(Piece piece, const codec::HeaderTable* trailers, rt::Wait wait) {
+    auto counted = count_body(piece);
+    if (!counted || sent_all_) {
+        out_.clear();
+        co_return counted;
+    }
     std::array<iovec, 3> parts{};
     size_t count = 0;
     const bool chunk = chunked_ && !piece.data.empty();
@@ -116,7 +147,7 @@ rt::Task<base::Result<void>> Http1Client::send_body(Piece piece, const codec::He
         broken_ = true;
         co_return base::fail(upstream_error(std::move(written.error())));
     }
-    sent_all_ = piece.end;
+    sent_all_ = piece.end || (!chunked_ && to_send_ == 0);
     co_return written;
 }
 
@@ -132,12 +163,25 @@ bool Http1Client::take_head(uint32_t& scanned, base::Result<codec::ResponseHead*
         return true;
     }
     in_.consume(parsed.consumed);
-    final_ = head_.status >= 200 || head_.status == 101;
-    if (final_) {
-        keep_alive_ = head_.keep_alive && head_.status != 101;
-        body_->start(head_.framing, head_.length, UINT64_MAX);
+    if (accept_head()) {
+        result = &head_;
+    } else {
+        broken_ = true;
+        base::Error error{.code = base::Code::invalid, .context = "an informational answer that nobody asked for"};
+        result = base::fail(upstream_error(std::move(error)));
     }
-    result = &head_;
+    return true;
+}
+
+// False for a switch of protocols that was not asked for (RFC 9110 15.2.2), and for 1xx without end.
+bool Http1Client::accept_head() {
+    const bool switches = head_.status == 101;
+    if (switches && !upgrade_asked_) return false;
+    final_ = head_.status >= 200 || switches;
+    if (!final_) return ++informational_ <= kMostInformational;
+    const bool tunnel = switches || (method_ == Method::connect && head_.status < 300);
+    keep_alive_ = head_.keep_alive && !tunnel;
+    body_->start(head_.framing, head_.length, UINT64_MAX);
     return true;
 }
 
@@ -154,10 +198,10 @@ rt::Task<base::Result<codec::ResponseHead*>> Http1Client::read_head(rt::Wait wai
         }
         if (got.status != net::IoStatus::again) {
             broken_ = true;
-            base::Error error = got.status == net::IoStatus::failed
-                                    ? base::from_errno(got.error, "reading the answer")
-                                    : base::Error{.code = base::Code::reset,
-                                                  .context = "the connection ended before an answer"};
+            base::Error error =
+                got.status == net::IoStatus::failed
+                    ? base::from_errno(got.error, "reading the answer")
+                    : base::Error{.code = base::Code::reset, .context = "the connection ended before an answer"};
             error.retryable = !seen_;
             co_return base::fail(upstream_error(std::move(error)));
         }

@@ -8,9 +8,17 @@ using codec::Field;
 
 namespace {
 
-// After an answer, this much of an unread request body is swallowed to keep the connection; more is not worth it.
+// After an answer, this much of an unread request body is swallowed to keep the connection; more is not worth
+// it.
 constexpr uint64_t kMostDrained = 64 * 1024;
 constexpr base::Duration kDrainTime = 1s;
+// A client that goes on sending after the last answer is listened to for so long, and between two of its
+// pieces.
+constexpr base::Duration kLingerTime = 5s;
+constexpr base::Duration kLingerIdle = 1s;
+// What one session may do before others have their turn, however fast its client is.
+constexpr size_t kLingerBytesPerTurn = 256 * 1024;
+constexpr unsigned kRequestsPerTurn = 16;
 
 iovec part(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
 
@@ -22,21 +30,23 @@ Http1Session::Http1Session(Server& server, std::unique_ptr<net::Stream> stream)
     : server_(&server), stream_(std::move(stream)), peer_(stream_->peer()) {}
 
 rt::Task<void> Http1Session::run() {
-    for (;;) {
+    Next next = Next::request;
+    while (next == Next::request) {
         const bool more = co_await wait_for_bytes();
         if (!more) co_return;
-        const Next next = co_await serve_one();
-        if (next == Next::close) break;
+        next = co_await serve_one();
         first_ = false;
     }
-    co_await linger();
+    // After `reset` the connection is closed as it is: a FIN first would make a broken answer look whole.
+    if (next == Next::close) co_await linger();
 }
 
 // Between requests: no buffer, no head; ends on silence, on close by the peer and when the server drains.
 rt::Task<bool> Http1Session::wait_for_bytes() {
     out_.release();
-    const base::TimePoint deadline =
-        base::deadline_after(rt::this_loop().now(), first_ ? server_->limits_.head_deadline : server_->limits_.keep_alive);
+    const base::TimePoint deadline = base::deadline_after(
+        rt::this_loop().now(), first_ ? server_->limits_.head_deadline : server_->limits_.keep_alive);
+    bool draining = false;
     while (in_.empty()) {
         const net::IoResult got = stream_->try_read(in_.writable());
         if (got.status == net::IoStatus::ok) {
@@ -44,36 +54,61 @@ rt::Task<bool> Http1Session::wait_for_bytes() {
             break;
         }
         in_.release();
-        if (got.status != net::IoStatus::again) co_return false;
+        if (got.status != net::IoStatus::again || draining) co_return false;
         const rt::Wake wake = co_await stream_->readiness().wait_readable({deadline, &server_->idle_cancel_});
-        if (wake != rt::Wake::ready) co_return false;
+        if (wake == rt::Wake::timeout) co_return false;
+        // One more look: a request that came together with the drain is still answered.
+        draining = wake == rt::Wake::cancelled;
+        served_unpaused_ = 0;
     }
     co_return true;
 }
 
 rt::Task<Http1Session::Next> Http1Session::serve_one() {
+    if (++served_unpaused_ > kRequestsPerTurn) {
+        served_unpaused_ = 0;
+        co_await rt::yield();
+    }
     Http1ServerExchange exchange{*this, server_->limits_};
     const HeadRead read = co_await exchange.read_head();
-    if (read != HeadRead::complete) co_return Next::close;
-    ++server_->stats_.requests;
-    if (auto refused = exchange.begin_body()) {
-        co_await exchange.refuse(refused->status, std::move(refused->error));
-        co_return Next::close;
+    if (read == HeadRead::closed) co_return Next::close;
+    if (read == HeadRead::complete) {
+        ++server_->stats_.requests;
+        auto refused = exchange.begin_body();
+        if (refused) {
+            co_await exchange.refuse(refused->status, std::move(refused->error));
+        } else {
+            co_await server_->handler_->handle(exchange);
+        }
     }
-    co_await server_->handler_->handle(exchange);
     const Next next = co_await exchange.finish();
     co_return next;
 }
 
-// The peer may still be sending; closing at once would reset the connection and could destroy our answer on its way
-// (RFC 9112 9.6). So: no more from us, and what comes is thrown away for a short while.
+// The peer may still be sending; closing at once would reset the connection and could destroy our answer on
+// its way (RFC 9112 9.6). So: no more from us, and what comes is thrown away for a short while.
 rt::Task<void> Http1Session::linger() {
     stream_->shutdown_write();
-    const rt::Wait wait = rt::this_loop().within(kDrainTime, &server_->hard_cancel_);
+    out_.release();
     in_.clear();
+    const rt::Wait whole = rt::this_loop().within(kLingerTime, &server_->hard_cancel_);
+    size_t thrown = 0;
     for (;;) {
-        const auto got = co_await stream_->read_some(in_.writable(), wait);
-        if (!got || *got == 0) co_return;
+        const net::IoResult got = stream_->try_read(in_.writable());
+        thrown += got.bytes;
+        rt::Wake wake = rt::Wake::ready;
+        if (got.status == net::IoStatus::again) {
+            in_.release();
+            const rt::Wait step = whole.until(base::deadline_after(rt::this_loop().now(), kLingerIdle));
+            wake = co_await stream_->readiness().wait_readable(step);
+        } else if (got.status != net::IoStatus::ok) {
+            co_return;
+        } else if (thrown >= kLingerBytesPerTurn) {
+            thrown = 0;
+            co_await rt::yield();
+            if (whole.cancel->requested() || rt::this_loop().now() >= whole.deadline) co_return;
+        }
+        if (wake != rt::Wake::ready) co_return;
     }
 }
 
@@ -85,6 +120,12 @@ Http1ServerExchange::Http1ServerExchange(Http1Session& session, const ServerLimi
       body_(*session.stream_, session.in_, limits_.head),
       cancel_(&session.server_->hard_cancel_) {
     session.stream_->readiness().on_hang_up(&cancel_);
+}
+
+Http1ServerExchange::~Http1ServerExchange() {
+    session_->stream_->readiness().on_hang_up(nullptr);
+    // Only when the handler was left by an exception: finish() has seen to it otherwise.
+    if (started_ && !ended_ && !switched_) session_->stream_->reset_on_close();
 }
 
 rt::Task<Http1Session::HeadRead> Http1ServerExchange::read_head() {
@@ -106,7 +147,8 @@ rt::Task<Http1Session::HeadRead> Http1ServerExchange::read_head() {
         }
         const auto got = co_await session_->stream_->read_some(in.writable(), wait);
         if (!got && got.error().code == base::Code::timeout) {
-            co_await refuse(408, base::Error{.code = base::Code::timeout, .context = "the head did not arrive in time"});
+            co_await refuse(408,
+                            base::Error{.code = base::Code::timeout, .context = "the head did not arrive in time"});
             co_return HeadRead::refused;
         }
         if (!got || *got == 0) co_return HeadRead::closed;
@@ -163,7 +205,7 @@ void Http1ServerExchange::write_head(const OutgoingResponse& response) {
     } else {
         frame_ = head_.minor >= 1 ? Frame::chunked : Frame::until_close;
     }
-    if (!response.upgrade.empty()) switched_ = true;
+    switched_ = response.status == 101;
     keep_ = may_keep_alive(response);
 
     codec::write_status_line(out, response.status,
@@ -190,6 +232,9 @@ void Http1ServerExchange::write_head(const OutgoingResponse& response) {
 }
 
 rt::Task<base::Result<void>> Http1ServerExchange::send_informational(const OutgoingResponse& response) {
+    if (started_ || aborted_ || response.status < 100 || response.status > 199 || response.status == 101) {
+        co_return base::fail(base::Code::internal, "an informational answer out of place");
+    }
     if (head_.minor == 0) co_return base::Result<void>{};  // 1xx are unknown to HTTP/1.0
     continued_ = continued_ || response.status == 100;
     base::Buffer& out = session_->out_;
@@ -197,27 +242,41 @@ rt::Task<base::Result<void>> Http1ServerExchange::send_informational(const Outgo
     if (response.headers != nullptr) codec::write_headers(out, *response.headers);
     codec::write_end_of_head(out);
     iovec head = part(out.view());
-    auto written = co_await write_steadily(*session_->stream_, {&head, 1}, {base::kNever, &cancel_}, limits_.write_idle);
+    auto written =
+        co_await write_steadily(*session_->stream_, {&head, 1}, {base::kNever, &cancel_}, limits_.write_idle);
     out.clear();
+    if (!written) {
+        written.error().side = base::Side::downstream;
+        abort();  // part of a head may be out
+    }
     co_return written;
 }
 
 rt::Task<base::Result<void>> Http1ServerExchange::send(const OutgoingResponse& response, Piece first) {
+    if (started_ || aborted_) return out_of_place();
     started_ = true;
     write_head(response);
     return write_out(first, nullptr);
 }
 
 rt::Task<base::Result<void>> Http1ServerExchange::send_body(Piece piece, const codec::HeaderTable* trailers) {
+    if (!started_ || aborted_) return out_of_place();
+    if (ended_ && frame_ != Frame::none && !piece.data.empty()) return out_of_place();
     return write_out(piece, trailers);
+}
+
+// Bytes that would fall outside of the one answer are never written: the client would take them for the next.
+rt::Task<base::Result<void>> Http1ServerExchange::out_of_place() {
+    co_return base::fail(base::Code::internal, "a part of an answer out of place");
 }
 
 // Everything that waits in out_, then the piece, in one write.
 rt::Task<base::Result<void>> Http1ServerExchange::write_out(Piece piece, const codec::HeaderTable* trailers) {
+    if (ended_) co_return base::Result<void>{};
     base::Buffer& out = session_->out_;
     std::array<iovec, 3> parts{};
     size_t count = 0;
-    if (frame_ == Frame::none) piece.data = {};
+    if (frame_ == Frame::none) piece = {{}, true};
     if (frame_ == Frame::length) {
         if (piece.data.size() > to_send_ || (piece.end && piece.data.size() != to_send_)) {
             abort();
@@ -237,7 +296,7 @@ rt::Task<base::Result<void>> Http1ServerExchange::write_out(Piece piece, const c
     if (before > 0) parts[count++] = part(out.view().substr(0, before));
     if (!piece.data.empty()) parts[count++] = part(piece.data);
     if (out.size() > before) parts[count++] = part(out.view().substr(before));
-    ended_ = ended_ || piece.end;
+    ended_ = piece.end || (frame_ == Frame::length && to_send_ == 0);
     auto written = co_await write_steadily(*session_->stream_, {parts.data(), count}, {base::kNever, &cancel_},
                                            limits_.write_idle);
     out.clear();
@@ -253,14 +312,22 @@ void Http1ServerExchange::abort() {
     session_->stream_->reset_on_close();
 }
 
+// Both ways of a tunnel are read to their end, which tells of a peer that has gone. A hang-up does not: it also comes
+// when both sides have finished in good order, and the last bytes may still be there to be read.
+Tunnel Http1ServerExchange::tunnel() {
+    session_->stream_->readiness().on_hang_up(nullptr);
+    return {session_->stream_.get(), body_.surplus()};
+}
+
 // After the handler: the answer must be whole; then either the next request or the end.
 rt::Task<Http1Session::Next> Http1ServerExchange::finish() {
     using Next = Http1Session::Next;
     if (!started_ && !aborted_) {
         [[maybe_unused]] const auto sent = co_await reply(*this, 500, "text/plain", "no answer was made\n");
     }
-    if (started_ && !ended_ && !switched_) abort();
-    if (aborted_ || switched_ || !keep_) co_return Next::close;
+    if (!ended_ && !switched_) abort();
+    if (aborted_) co_return Next::reset;
+    if (switched_ || !keep_) co_return Next::close;
     const rt::Wait wait = rt::this_loop().within(kDrainTime, &cancel_);
     while (!body_.at_end()) {
         const auto piece = co_await body_.read(wait, kDrainTime);

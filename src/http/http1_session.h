@@ -1,5 +1,6 @@
-// One HTTP/1 connection of a client: heads in, exchanges handed to the handler one after the other (so pipelined
-// requests are answered in order), answers framed. Idle, it holds no buffer. Ends itself; Server's gate counts it.
+// One HTTP/1 connection of a client: heads in, exchanges handed to the handler one after the other (so
+// pipelined requests are answered in order), answers framed. Idle, it holds no buffer. Ends itself; Server's
+// gate counts it.
 #pragma once
 
 #include <memory>
@@ -18,7 +19,7 @@ class Http1Session {
 
   private:
     friend class Http1ServerExchange;
-    enum class Next : uint8_t { request, close };
+    enum class Next : uint8_t { request, close, reset };
     enum class HeadRead : uint8_t { complete, closed, refused };
 
     [[nodiscard]] rt::Task<bool> wait_for_bytes();
@@ -31,13 +32,14 @@ class Http1Session {
     base::Buffer in_;
     base::Buffer out_;
     bool first_ = true;
+    unsigned served_unpaused_ = 0;  // requests since the session last waited for its client
 };
 
 // One request on it; lives in serve_one's frame.
 class Http1ServerExchange final : public ServerExchange {
   public:
     Http1ServerExchange(Http1Session& session, const ServerLimits& limits);
-    ~Http1ServerExchange() override { session_->stream_->readiness().on_hang_up(nullptr); }
+    ~Http1ServerExchange() override;
     Http1ServerExchange(const Http1ServerExchange&) = delete;
     Http1ServerExchange& operator=(const Http1ServerExchange&) = delete;
 
@@ -51,7 +53,7 @@ class Http1ServerExchange final : public ServerExchange {
     rt::Task<base::Result<void>> send_informational(const OutgoingResponse& response) override;
     rt::Task<base::Result<void>> send(const OutgoingResponse& response, Piece first) override;
     rt::Task<base::Result<void>> send_body(Piece piece, const codec::HeaderTable* trailers) override;
-    Tunnel tunnel() override { return {session_->stream_.get(), body_.surplus()}; }
+    Tunnel tunnel() override;
     bool response_started() const override { return started_; }
     void abort() override;
     rt::Cancel& cancel() override { return cancel_; }
@@ -73,6 +75,7 @@ class Http1ServerExchange final : public ServerExchange {
     void write_head(const OutgoingResponse& response);
     [[nodiscard]] bool may_keep_alive(const OutgoingResponse& response) const;
     [[nodiscard]] rt::Task<base::Result<void>> write_out(Piece piece, const codec::HeaderTable* trailers);
+    [[nodiscard]] static rt::Task<base::Result<void>> out_of_place();
 
     Http1Session* session_;
     ServerLimits limits_;

@@ -1,5 +1,5 @@
-// For tests only: a server with one handler, a raw client of bytes beside it, and a loop that runs both. The client's
-// stream is one end of a socket pair, or a TCP connection where resets and lingering matter.
+// For tests only: a server with one handler, a raw client of bytes beside it, and a loop that runs both. The
+// client's stream is one end of a socket pair, or a TCP connection where resets and lingering matter.
 #pragma once
 
 #include <gtest/gtest.h>

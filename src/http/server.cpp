@@ -7,6 +7,9 @@ namespace tl::http {
 
 namespace {
 
+constexpr unsigned kAcceptedPerTurn = 64;
+constexpr unsigned kMostQueued = 4096;  // the backlog: more only come while the queue is emptied
+
 rt::Task<void> run_session(Server& server, std::unique_ptr<net::Stream> stream) {
     Http1Session session{server, std::move(stream)};
     co_await session.run();
@@ -21,27 +24,45 @@ base::Result<void> Server::start(int listener_fd) {
 }
 
 void Server::serve(std::unique_ptr<net::Stream> stream) {
+    if (gate_.is_closed()) return;
     ++stats_.accepted;
     ++stats_.open;
     gate_.spawn("session", run_session(*this, std::move(stream)), [this] { --stats_.open; });
 }
 
+// Beyond the cap a connection is closed at once: the client sees it and can go elsewhere.
+void Server::admit(std::unique_ptr<net::Stream> stream) {
+    if (stats_.open < most_connections_) serve(std::move(stream));
+}
+
 rt::Task<void> Server::accept_loop() {
-    for (;;) {
+    for (unsigned accepted = 1;; ++accepted) {
         auto stream = co_await listener_.accept({base::kNever, &accept_cancel_});
         if (!stream) co_return;
-        // Beyond the cap a connection is closed at once: the client sees it and can go elsewhere.
-        if (stats_.open < most_connections_) serve(std::move(*stream));
+        admit(std::move(*stream));
+        // In a flood of connections those that are open have their turn too.
+        if (accepted % kAcceptedPerTurn == 0) co_await rt::yield();
+    }
+}
+
+// What waits in the kernel's queue would be reset with the listener, though its request may be there already.
+rt::Task<void> Server::empty_queue() {
+    for (unsigned taken = 0; listener_.is_open() && taken < kMostQueued; ++taken) {
+        auto stream = co_await listener_.accept({rt::this_loop().now(), nullptr});
+        if (!stream) co_return;
+        admit(std::move(*stream));
     }
 }
 
 rt::Task<void> Server::stop(base::TimePoint deadline) {
     accept_cancel_.request();
+    co_await empty_queue();
     listener_.close();
     idle_cancel_.request();
     const rt::Wake drained = co_await gate_.closed({deadline, nullptr});
     if (drained == rt::Wake::ready) co_return;
-    TL_LOG(info, "http", "{} connections did not end within the grace and are closed", stats_.open);
+    if (stats_.open > 0)
+        TL_LOG(info, "http", "{} connections did not end within the grace and are closed", stats_.open);
     hard_cancel_.request();
     co_await gate_.closed();
 }

@@ -13,7 +13,7 @@ namespace tl::http {
 struct ServerStats {
     uint64_t accepted = 0;
     uint64_t requests = 0;
-    uint64_t refused_heads = 0;   // 400, 414, 431, 501, 505 by the codec
+    uint64_t refused_heads = 0;   // 400, 414, 431, 505 by the codec
     size_t open = 0;
 };
 
@@ -50,6 +50,8 @@ class Server {
     friend class Http1Session;
     friend class Http1ServerExchange;
     [[nodiscard]] rt::Task<void> accept_loop();
+    [[nodiscard]] rt::Task<void> empty_queue();
+    void admit(std::unique_ptr<net::Stream> stream);
 
     Handler* handler_;
     Refusal* refusal_ = nullptr;

@@ -27,6 +27,9 @@ bool is_passing_shortage(int number) {
     return number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM;
 }
 
+// Not the fault of one connection: trying again would never end.
+bool is_final(int number) { return number == EBADF || number == EINVAL || number == ENOTSOCK || number == EOPNOTSUPP; }
+
 }  // namespace
 
 base::Result<int> open_listener(const Address& address, const ListenOptions& options) {
@@ -71,14 +74,19 @@ rt::Task<base::Result<std::unique_ptr<Stream>>> Listener::accept(rt::Wait wait) 
         if (fd >= 0) {
             const int one = 1;
             ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-            co_return make_stream(fd);
+            auto stream = make_stream(fd);
+            if (stream) co_return stream;
+            errno = ENOMEM;  // the kernel watches no more descriptors: this connection is lost, the listener is not
         }
-        if (is_passing_shortage(errno)) {
-            const rt::Wake wake = co_await rt::wait_for(wait.until(rt::this_loop().now() + 100ms));
-            if (wake == rt::Wake::cancelled) break;
+        const int number = errno;
+        if (is_passing_shortage(number)) {
+            const base::TimePoint retry = rt::this_loop().now() + 100ms;
+            const rt::Wake wake = co_await rt::wait_for(wait.until(retry));
+            if (wake == rt::Wake::cancelled || wait.deadline <= retry) break;
             continue;
         }
-        if (errno != EAGAIN) continue;  // the connection died while queued: take the next
+        if (is_final(number)) co_return base::fail(base::from_errno(number, "accept"));
+        if (number != EAGAIN) continue;  // the connection died while queued: take the next
         io_->clear_readable();
         const rt::Wake wake = co_await io_->wait_readable(wait);
         if (wake != rt::Wake::ready) break;

@@ -18,7 +18,8 @@ Core::Core(std::string name) : name_(std::move(name)), loop_(std::make_unique<Lo
 }
 
 Core::~Core() {
-    loop_->post([this] { loop_->stop(); });
+    // A full mailbox empties while the loop turns; without the message the join below would never end.
+    while (!loop_->post([this] { loop_->stop(); })) std::this_thread::yield();
     thread_.join();
 }
 

@@ -33,7 +33,12 @@ class Signal {
         while (Awaiter* awaiter = woken.pop_front()) awaiter->wake();
     }
     void notify_one() {
-        if (Awaiter* awaiter = waiters_.pop_front()) awaiter->wake();
+        while (Awaiter* awaiter = waiters_.pop_front()) {
+            // One whose wait is over already, but that has not resumed yet, must not swallow the wake.
+            const bool waits = awaiter->waiting();
+            awaiter->wake();
+            if (waits) return;
+        }
     }
     [[nodiscard]] bool anyone_waits() const { return !waiters_.empty(); }
 

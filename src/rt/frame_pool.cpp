@@ -9,7 +9,11 @@ namespace {
 
 constexpr size_t kStep = 64;
 constexpr size_t kClasses = 96;  // frames up to 6 KiB; larger ones go to malloc each time
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr size_t kKept = 0;  // a frame that is kept would hide its use after the end
+#else
 constexpr size_t kKept = 256;
+#endif
 
 struct FreeFrame {
     FreeFrame* next;

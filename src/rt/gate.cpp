@@ -17,6 +17,8 @@ Root run_root(Gate& gate, const char* name, Task<void> task, std::move_only_func
         co_await std::move(task);
     } catch (const std::exception& error) {
         TL_LOG(error, "rt", "task '{}' ended with an exception: {}", name, error.what());
+    } catch (...) {
+        TL_LOG(error, "rt", "task '{}' ended with an exception of an unknown kind", name);
     }
     if (after) after();
     gate.on_end();
@@ -41,16 +43,13 @@ bool Gate::spawn(const char* name, Task<void> task, std::move_only_function<void
 }
 
 void Gate::on_end() {
-    if (--count_ == 0 && idle_ != nullptr) idle_->wake();
+    if (--count_ == 0) idle_.notify_all();
 }
 
 Task<Wake> Gate::closed(Wait wait) {
     closed_ = true;
     if (count_ == 0) co_return Wake::ready;
-    WaitAwaiter waiter{wait};
-    idle_ = &waiter;
-    const Wake wake = co_await waiter;
-    idle_ = nullptr;
+    const Wake wake = co_await idle_.wait(wait);
     co_return wake;
 }
 

@@ -6,6 +6,7 @@
 #include <functional>
 #include <string_view>
 
+#include "rt/event.h"
 #include "rt/list.h"
 #include "rt/loop.h"
 #include "rt/task.h"
@@ -38,7 +39,7 @@ class Gate {
   private:
     size_t count_ = 0;
     bool closed_ = false;
-    Waiter* idle_ = nullptr;
+    Signal idle_;
 };
 
 }  // namespace tl::rt

@@ -20,8 +20,16 @@ void Readiness::detach() {
     epoll_event none{};
     epoll_ctl(epoll_, EPOLL_CTL_DEL, fd_, &none);
     fd_ = -1;
-    if (reader_ != nullptr) reader_->wake(Wake::cancelled);
-    if (writer_ != nullptr) writer_->wake(Wake::cancelled);
+    dismiss(reader_);
+    dismiss(writer_);
+}
+
+// It resumes from the loop only, and by then this object may have died with its stream.
+void Readiness::dismiss(Awaiter*& waiting) {
+    if (waiting == nullptr) return;
+    waiting->wake(Wake::cancelled);
+    waiting->io_ = nullptr;
+    waiting = nullptr;
 }
 
 void Readiness::on_events(uint32_t events) {

@@ -18,7 +18,8 @@ class Readiness {
 
     // Registers `fd` with the calling thread's loop. The error is the kernel's.
     [[nodiscard]] base::Result<void> attach(int fd);
-    // Stops watching; a waiting coroutine is woken as cancelled. Call before the descriptor is closed.
+    // Stops watching; a waiting coroutine is woken as cancelled, and may resume when this object is gone. Call before
+    // the descriptor is closed.
     void detach();
 
 
@@ -30,7 +31,7 @@ class Readiness {
         Awaiter& operator=(const Awaiter&) = delete;
         bool await_ready() noexcept { return io_->take_edge(write_); }
         void await_suspend(std::coroutine_handle<> handle) {
-            (write_ ? io_->writer_ : io_->reader_) = this;
+            slot() = this;
             WaitAwaiter::await_suspend(handle);
         }
         Wake await_resume() noexcept {
@@ -39,9 +40,10 @@ class Readiness {
         }
 
       private:
+        friend class Readiness;
+        [[nodiscard]] Awaiter*& slot() { return write_ ? io_->writer_ : io_->reader_; }
         void clear() {
-            Waiter*& slot = write_ ? io_->writer_ : io_->reader_;
-            if (slot == this) slot = nullptr;
+            if (io_ != nullptr && slot() == this) slot() = nullptr;
         }
         Readiness* io_;
         bool write_;
@@ -60,16 +62,22 @@ class Readiness {
     [[nodiscard]] bool finished() const { return finished_; }
     // The peer has reset, or closed both ways.
     [[nodiscard]] bool hung_up() const { return hung_up_; }
-    // Called once when the peer hangs up while nobody reads, so that work for it can be given up; may be nullptr.
-    void on_hang_up(Cancel* cancel) { hang_up_ = cancel; }
+    // Called once when the peer hangs up while nobody reads, so that work for it can be given up;
+    // requested at once if it has already.
+    void on_hang_up(Cancel* cancel) {
+        hang_up_ = cancel;
+        if (hung_up_ && cancel != nullptr) cancel->request();
+    }
 
   private:
     friend class Loop;
     void on_events(uint32_t events);
     [[nodiscard]] bool take_edge(bool write) const { return write ? writable_ : readable_; }
 
-    Waiter* reader_ = nullptr;
-    Waiter* writer_ = nullptr;
+    static void dismiss(Awaiter*& waiting);
+
+    Awaiter* reader_ = nullptr;
+    Awaiter* writer_ = nullptr;
     Cancel* hang_up_ = nullptr;
     int epoll_ = -1;
     int fd_ = -1;

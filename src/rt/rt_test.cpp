@@ -101,6 +101,107 @@ TEST(Gate, closing_waits_for_all_and_takes_no_more) {
     EXPECT_EQ(ended, 10);
 }
 
+TEST(Signal, a_wake_for_one_is_not_lost_on_a_wait_that_has_just_timed_out) {
+    Loop loop;
+    std::vector<Wake> wakes;
+    loop.run_until_done([](std::vector<Wake>& out) -> Task<void> {
+        Signal signal;
+        Gate gate;
+        Cancel cancel;
+        auto waits = [](Signal& on, Wait wait, std::vector<Wake>& log) -> Task<void> {
+            const Wake wake = co_await on.wait(wait);
+            log.push_back(wake);
+        };
+        gate.spawn("first", waits(signal, {base::kNever, &cancel}, out));
+        gate.spawn("second", waits(signal, this_loop().within(1s), out));
+        cancel.request();  // the first is woken, but has not resumed
+        signal.notify_one();
+        co_await gate.closed();
+    }(wakes));
+    EXPECT_EQ(wakes, (std::vector<Wake>{Wake::cancelled, Wake::ready}));
+}
+
+TEST(Gate, any_number_may_wait_for_its_end) {
+    Loop loop;
+    int ended = 0;
+    loop.run_until_done([](int& out) -> Task<void> {
+        Gate work;
+        Gate closers;
+        auto closes = [](Gate& gate, int& counter) -> Task<void> {
+            const Wake wake = co_await gate.closed(this_loop().within(1s));
+            if (wake == Wake::ready) ++counter;
+        };
+        auto works = []() -> Task<void> { co_await sleep(2ms); };
+        work.spawn("works", works());
+        closers.spawn("closes", closes(work, out));
+        closers.spawn("closes", closes(work, out));
+        co_await closers.closed();
+    }(ended));
+    EXPECT_EQ(ended, 2);
+}
+
+TEST(Gate, an_exception_of_any_kind_ends_its_task_only) {
+    Loop loop;
+    bool closed = false;
+    loop.run_until_done([](bool& out) -> Task<void> {
+        Gate gate;
+        auto throws_int = []() -> Task<void> {
+            co_await yield();
+            throw 7;
+        };
+        gate.spawn("throws", throws_int());
+        const Wake wake = co_await gate.closed(this_loop().within(1s));
+        out = wake == Wake::ready;
+    }(closed));
+    EXPECT_TRUE(closed);
+}
+
+TEST(Readiness, a_waiter_may_outlive_the_object_that_it_waits_for) {
+    Loop loop;
+    Wake got = Wake::ready;
+    int fds[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    loop.run_until_done([](int fd, Wake& out) -> Task<void> {
+        auto io = std::make_unique<Readiness>();
+        EXPECT_TRUE(io->attach(fd));
+        io->clear_readable();
+        Gate gate;
+        auto waits = [](Readiness& on, Wake& log) -> Task<void> {
+            const Wake wake = co_await on.wait_readable({});
+            log = wake;
+        };
+        gate.spawn("waits", waits(*io, out));
+        io.reset();
+        co_await gate.closed();
+    }(fds[0], got));
+    EXPECT_EQ(got, Wake::cancelled);
+    ::close(fds[0]);
+    ::close(fds[1]);
+}
+
+TEST(Readiness, a_hang_up_is_told_to_who_asks_after_it) {
+    Loop loop;
+    int fds[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+    loop.run_until_done([](int mine, int other) -> Task<void> {
+        Readiness io;
+        EXPECT_TRUE(io.attach(mine));
+        ::shutdown(other, SHUT_WR);
+        co_await sleep(1ms);
+        Cancel cancel;
+        io.on_hang_up(&cancel);
+        EXPECT_TRUE(io.finished());
+        EXPECT_FALSE(cancel.requested());  // half closed: it may still read
+        io.on_hang_up(nullptr);
+        ::close(other);
+        co_await sleep(1ms);
+        io.on_hang_up(&cancel);
+        EXPECT_TRUE(cancel.requested());
+        io.detach();
+        ::close(mine);
+    }(fds[0], fds[1]));
+}
+
 TEST(Readiness, a_reader_is_woken_by_bytes_and_by_its_deadline) {
     Loop loop;
     int fds[2];
