@@ -28,8 +28,12 @@ rt::Task<bool> wait_for_more(net::Stream& from, TunnelState& state) {
     }
 }
 
+// After so many bytes in one go others get their turn: two fast peers would keep the core otherwise.
+constexpr size_t kTurn = 256 * 1024;
+
 rt::Task<void> relay(net::Stream& from, net::Stream& to, std::string_view early, TunnelState& state, uint64_t& bytes) {
     base::Buffer buffer;
+    size_t turn = 0;
     if (!early.empty()) buffer.append(early);
     for (;;) {
         if (!buffer.empty()) {
@@ -42,6 +46,11 @@ rt::Task<void> relay(net::Stream& from, net::Stream& to, std::string_view early,
         const net::IoResult got = from.try_read(buffer.writable());
         if (got.status == net::IoStatus::ok) {
             buffer.commit(got.bytes);
+            turn += got.bytes;
+            if (turn >= kTurn) {
+                turn = 0;
+                co_await rt::yield();
+            }
             continue;
         }
         if (got.status == net::IoStatus::end) {

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "supervisor/capture.h"
+#include "supervisor/command.h"
 #include "supervisor/environment.h"
 
 namespace tl::supervisor {
@@ -72,7 +73,7 @@ base::Result<std::unique_ptr<Instance::Run>> Instance::begin() {
     }
     std::optional<CgroupCell> cell = make_cell();
     // A simple command takes the shell's place (dash and bash do that for -c); for others the shell stays in the group.
-    auto process = rt::Process::spawn({.argv = {"/bin/sh", "-c", spec_->run.run.value_or("")},
+    auto process = rt::Process::spawn({.argv = {"/bin/sh", "-c", shell_command(spec_->run.run.value_or(""))},
                                        .env = std::move(environment->entries),
                                        .cwd = from_folder(spec_->folder, spec_->run.dir),
                                        .capture_stdout = true,
