@@ -3,18 +3,31 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <charconv>
+
 namespace tl::gateway {
 
 using codec::Field;
 
 namespace {
 
+// inet_ntop is a printf: a tenth of this proxy's own time. Returns the length.
+size_t write_v4(const net::Address& peer, char* out) {
+    const uint32_t ip = ntohl(reinterpret_cast<const sockaddr_in*>(peer.raw())->sin_addr.s_addr);
+    char* at = out;
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        if (at != out) *at++ = '.';
+        at = std::to_chars(at, at + 3, (ip >> shift) & 255U).ptr;
+    }
+    return static_cast<size_t>(at - out);
+}
+
 // The client's IP in the request's arena; "unknown" on a Unix socket (RFC 7239 6).
 std::string_view client_ip(proxy::RequestContext& context) {
     const net::Address& peer = context.exchange.peer();
     char* const text = context.arena.allocate(INET6_ADDRSTRLEN);
+    if (peer.family() == AF_INET) return {text, write_v4(peer, text)};
     const void* ip = nullptr;
-    if (peer.family() == AF_INET) ip = &reinterpret_cast<const sockaddr_in*>(peer.raw())->sin_addr;
     if (peer.family() == AF_INET6) ip = &reinterpret_cast<const sockaddr_in6*>(peer.raw())->sin6_addr;
     if (ip == nullptr || inet_ntop(peer.family(), ip, text, INET6_ADDRSTRLEN) == nullptr) return "unknown";
     return text;

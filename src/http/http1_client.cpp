@@ -3,6 +3,7 @@
 #include "base/buffer.h"
 #include "http/client.h"
 #include "http/http1_body.h"
+#include "http/http1_write.h"
 
 namespace tl::http {
 
@@ -13,7 +14,6 @@ namespace {
 // So many 1xx may come before an answer; a peer that sends more means no good.
 constexpr int kMostInformational = 32;
 
-iovec part(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
 
 Method method_of(std::string_view text) {
     if (text == "GET") return Method::get;
@@ -127,21 +127,8 @@ rt::Task<base::Result<void>> Http1Client::send_body(Piece piece, const codec::He
         out_.clear();
         co_return counted;
     }
-    std::array<iovec, 3> parts{};
-    size_t count = 0;
-    const bool chunk = chunked_ && !piece.data.empty();
-    if (chunk) codec::write_chunk_head(out_, piece.data.size());
-    const size_t before = out_.size();
-    if (chunk) out_.append(codec::kChunkEnd);
-    if (chunked_ && piece.end) {
-        out_.append(codec::kLastChunk);
-        if (trailers != nullptr) codec::write_headers(out_, *trailers);
-        codec::write_end_of_head(out_);
-    }
-    if (before > 0) parts[count++] = part(out_.view().substr(0, before));
-    if (!piece.data.empty()) parts[count++] = part(piece.data);
-    if (out_.size() > before) parts[count++] = part(out_.view().substr(before));
-    auto written = co_await write_steadily(*stream_, {parts.data(), count}, wait, limits_.write_idle);
+    Http1Parts parts{out_, chunked_, piece, trailers};
+    auto written = co_await write_steadily(*stream_, parts.parts(), wait, limits_.write_idle);
     out_.clear();
     if (!written) {
         broken_ = true;

@@ -1,5 +1,7 @@
 #include "http/http1_session.h"
 
+#include "http/http1_write.h"
+
 #include <array>
 
 namespace tl::http {
@@ -274,8 +276,6 @@ rt::Task<base::Result<void>> Http1ServerExchange::out_of_place() {
 rt::Task<base::Result<void>> Http1ServerExchange::write_out(Piece piece, const codec::HeaderTable* trailers) {
     if (ended_) co_return base::Result<void>{};
     base::Buffer& out = session_->out_;
-    std::array<iovec, 3> parts{};
-    size_t count = 0;
     if (frame_ == Frame::none) piece = {{}, true};
     if (frame_ == Frame::length) {
         if (piece.data.size() > to_send_ || (piece.end && piece.data.size() != to_send_)) {
@@ -284,21 +284,9 @@ rt::Task<base::Result<void>> Http1ServerExchange::write_out(Piece piece, const c
         }
         to_send_ -= piece.data.size();
     }
-    const bool chunk = frame_ == Frame::chunked && !piece.data.empty();
-    if (chunk) codec::write_chunk_head(out, piece.data.size());
-    const size_t before = out.size();
-    if (chunk) out.append(codec::kChunkEnd);
-    if (frame_ == Frame::chunked && piece.end) {
-        out.append(codec::kLastChunk);
-        if (trailers != nullptr) codec::write_headers(out, *trailers);
-        codec::write_end_of_head(out);
-    }
-    if (before > 0) parts[count++] = part(out.view().substr(0, before));
-    if (!piece.data.empty()) parts[count++] = part(piece.data);
-    if (out.size() > before) parts[count++] = part(out.view().substr(before));
+    Http1Parts parts{out, frame_ == Frame::chunked, piece, trailers};
     ended_ = piece.end || (frame_ == Frame::length && to_send_ == 0);
-    auto written = co_await write_steadily(*session_->stream_, {parts.data(), count}, {base::kNever, &cancel_},
-                                           limits_.write_idle);
+    auto written = co_await write_steadily(*session_->stream_, parts.parts(), {base::kNever, &cancel_}, limits_.write_idle);
     out.clear();
     if (!written) {
         written.error().side = base::Side::downstream;

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,6 +12,22 @@
 namespace tl::net {
 
 namespace {
+
+// glibc's recv and sendmsg are cancellation points of threads, which costs them two atomic operations a call; these are
+// not. And one stretch of memory needs no message header.
+ssize_t receive(int fd, std::span<char> into) {
+    return ::syscall(SYS_recvfrom, fd, into.data(), into.size(), 0, nullptr, nullptr);
+}
+
+ssize_t send(int fd, std::span<const iovec> parts) {
+    if (parts.size() == 1) {
+        return ::syscall(SYS_sendto, fd, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL, nullptr, 0);
+    }
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(parts.data());  // sendmsg does not write there
+    message.msg_iovlen = parts.size();
+    return ::syscall(SYS_sendmsg, fd, &message, MSG_NOSIGNAL);
+}
 
 class SocketStream final : public Stream {
   public:
@@ -25,7 +42,7 @@ class SocketStream final : public Stream {
     IoResult try_read(std::span<char> into) override {
         if (!io_.maybe_readable()) return {IoStatus::again};
         for (;;) {
-            const ssize_t got = ::recv(fd_, into.data(), into.size(), 0);
+            const ssize_t got = receive(fd_, into);
             if (got > 0) {
                 // A short read has emptied the socket: more will come with an edge of its own, so the call that
                 // would only say EAGAIN is saved.
@@ -41,10 +58,7 @@ class SocketStream final : public Stream {
     }
     IoResult try_write(std::span<const iovec> parts) override {
         for (;;) {
-            msghdr message{};
-            message.msg_iov = const_cast<iovec*>(parts.data());  // sendmsg does not write there
-            message.msg_iovlen = parts.size();
-            const ssize_t sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+            const ssize_t sent = send(fd_, parts);
             if (sent >= 0) return {IoStatus::ok, static_cast<size_t>(sent)};
             if (errno == EINTR) continue;
             if (errno != EAGAIN) return {IoStatus::failed, 0, errno};
