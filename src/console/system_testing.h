@@ -63,7 +63,8 @@ class FakeSystem final : public System {
         asked.push_back("restart " + name);
         if (name == "payments") co_return base::fail(base::Code::conflict, "payments is run by others");
         sink.on_progress("orders-1 is replaced by orders-2");
-        co_await rt::sleep(std::chrono::milliseconds{2});
+        co_await rt::sleep(std::chrono::milliseconds{5});
+        restarted += 1;
         co_return base::Result<void>{};
     }
     void stop() override { stops += 1; }
@@ -84,6 +85,7 @@ class FakeSystem final : public System {
     std::vector<std::string> asked;
     std::vector<std::pair<LogSink*, LogQuery>> followers;
     int stops = 0;
+    int restarted = 0;
 
   private:
     struct Subscription final : LogSubscription {
