@@ -219,7 +219,7 @@ TEST_F(AdminApiTest, RestartsLineByLine) { with_server(&AdminApiTest::check_rest
 
 rt::Task<void> AdminApiTest::check_logs() {
     for (int i = 0; i < 5; ++i) system.kept.push_back({.service = "orders", .text = "line " + std::to_string(i) + " \xff"});
-    const FetchResponse answer = co_await ask(by_socket("GET", "/v1/logs?tail=2&service=orders&service=trunkline"));
+    const FetchResponse answer = co_await ask(by_socket("GET", "/v1/logs?tail=2&service=orders&service=payments"));
     EXPECT_EQ(std::count(answer.body.begin(), answer.body.end(), '\n'), 2);
     EXPECT_NE(answer.body.find("line 3"), std::string::npos);
     EXPECT_TRUE(system.followers.empty());

@@ -38,7 +38,7 @@ class LogSink {
 };
 
 struct LogQuery {
-    std::vector<std::string> services;  // empty: all. "trunkline" is its own log
+    std::vector<std::string> services;  // empty: all
     size_t tail = 0;                    // of the lines kept, at most so many, oldest first
     bool follow = false;                // and all that come after
 };

@@ -103,7 +103,7 @@ struct PlanView {
     std::vector<std::string> shadows;  // "route b never gets a request: route a takes them all"
 };
 
-// One line of a service's output, or Trunkline's own (service "trunkline").
+// One line of a service's output, or Trunkline's own word about it.
 struct LogLine {
     base::WallTime time{};
     std::string service;

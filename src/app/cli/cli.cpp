@@ -121,7 +121,7 @@ void Parser::add_queries() {
     logs->add_option("-n,--tail", arguments.tail, "Begin with so many lines from the past (default 100)")
         ->check(CLI::Range(size_t{0}, console::AdminApi::kMostTail).description(""))
         ->type_name("LINES");
-    logs->add_option("service", arguments.services, "Only these (default: all); 'trunkline' is its own log")
+    logs->add_option("service", arguments.services, "Only these (default: all)")
         ->type_name("SERVICE");
     add(kWhy)
         ->add_option("trace", arguments.trace, "The trace id, or its first digits; answers carry it in X-Trace-Id")
