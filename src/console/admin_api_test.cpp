@@ -68,10 +68,14 @@ class AdminApiTest : public testing::Test {
     FetchRequest by_socket(std::string method, std::string target, std::string body = {}) {
         AdminSocket socket;
         EXPECT_TRUE(socket.locate(state));
-        return {.address = socket.address(), .method = std::move(method), .target = std::move(target), .body = std::move(body)};
+        return {.address = socket.address(),
+                .method = std::move(method),
+                .target = std::move(target),
+                .body = std::move(body)};
     }
     FetchRequest by_http(std::string target, std::string token, std::string host = {}) {
-        FetchRequest request{.address = *net::Address::parse(server->http_url().substr(7)), .target = std::move(target)};
+        FetchRequest request{.address = *net::Address::parse(server->http_url().substr(7)),
+                             .target = std::move(target)};
         request.host = std::move(host);
         if (!token.empty()) request.headers.emplace_back("Authorization", "Bearer " + token);
         return request;
@@ -137,23 +141,20 @@ rt::Task<void> AdminApiTest::check_refusals() {
         int status;
         const char* says;
     };
-    for (const Case& each : {Case{"GET", "/v2/status", 404, "/v1/status"},
-                             Case{"GET", "/v1/status/x", 404, "there_is"},
-                             Case{"POST", "/v1/status", 405, "takes GET, not POST"},
-                             Case{"GET", "/v1/stop", 405, "takes POST, not GET"},
-                             Case{"OPTIONS", "/v1/status", 405, "takes GET"},
-                             Case{"GET", "/v1/status?verbose=1", 400, "takes no query"},
-                             Case{"GET", "/v1/logs?tial=1", 400, "it takes service, tail, follow"},
-                             Case{"GET", "/v1/logs?tail=1000000", 400, "from 0 to 10000"},
-                             Case{"GET", "/v1/logs?follow=perhaps", 400, "follow must be 0 or 1"},
-                             Case{"GET", "/v1/logs?service=ordres", 404, "did you mean \\\"orders\\\"?"},
-                             Case{"GET", "/v1/why/xyz", 400, "is no trace id"},
-                             Case{"GET", "/v1/why/abc", 400, "is no trace id"},
-                             Case{"GET", "/v1/why/dead", 404, "no record of the trace"},
-                             Case{"GET", "/v1/why/%1b%5b31m", 400, "control character"},
-                             Case{"POST", "/v1/services/ordres/restart", 404, "did you mean \\\"orders\\\"?"},
-                             Case{"POST", "/v1/services/payments/restart", 409, "run by others"},
-                             Case{"POST", "/v1/apply", 400, "the body is empty"}}) {
+    for (const Case& each :
+         {Case{"GET", "/v2/status", 404, "/v1/status"}, Case{"GET", "/v1/status/x", 404, "there_is"},
+          Case{"POST", "/v1/status", 405, "takes GET, not POST"}, Case{"GET", "/v1/stop", 405, "takes POST, not GET"},
+          Case{"OPTIONS", "/v1/status", 405, "takes GET"}, Case{"GET", "/v1/status?verbose=1", 400, "takes no query"},
+          Case{"GET", "/v1/logs?tial=1", 400, "it takes service, tail, follow"},
+          Case{"GET", "/v1/logs?tail=1000000", 400, "from 0 to 10000"},
+          Case{"GET", "/v1/logs?follow=perhaps", 400, "follow must be 0 or 1"},
+          Case{"GET", "/v1/logs?service=ordres", 404, "did you mean \\\"orders\\\"?"},
+          Case{"GET", "/v1/why/xyz", 400, "is no trace id"}, Case{"GET", "/v1/why/abc", 400, "is no trace id"},
+          Case{"GET", "/v1/why/dead", 404, "no record of the trace"},
+          Case{"GET", "/v1/why/%1b%5b31m", 400, "control character"},
+          Case{"POST", "/v1/services/ordres/restart", 404, "did you mean \\\"orders\\\"?"},
+          Case{"POST", "/v1/services/payments/restart", 409, "run by others"},
+          Case{"POST", "/v1/apply", 400, "the body is empty"}}) {
         const FetchResponse answer = co_await ask(by_socket(each.method, each.target));
         EXPECT_EQ(answer.status, each.status) << each.target;
         EXPECT_NE(answer.body.find(each.says), std::string::npos) << each.target << ": " << answer.body;
@@ -218,7 +219,8 @@ rt::Task<void> AdminApiTest::check_restart() {
 TEST_F(AdminApiTest, RestartsLineByLine) { with_server(&AdminApiTest::check_restart); }
 
 rt::Task<void> AdminApiTest::check_logs() {
-    for (int i = 0; i < 5; ++i) system.kept.push_back({.service = "orders", .text = "line " + std::to_string(i) + " \xff"});
+    for (int i = 0; i < 5; ++i)
+        system.kept.push_back({.service = "orders", .text = "line " + std::to_string(i) + " \xff"});
     const FetchResponse answer = co_await ask(by_socket("GET", "/v1/logs?tail=2&service=orders&service=payments"));
     EXPECT_EQ(std::count(answer.body.begin(), answer.body.end(), '\n'), 2);
     EXPECT_NE(answer.body.find("line 3"), std::string::npos);

@@ -25,7 +25,7 @@ struct Operation final : ProgressSink {
     Feed feed{kProgressBytes};
     bool spoke = false;  // a line was sent: the status can no longer say how it ended
     std::optional<base::Error> failure;
-    uint16_t status = 500;  // of a failure
+    uint16_t status = 500;          // of a failure
     Json details = Json::object();  // of the last line, or of the problem
 
     void on_progress(std::string text) override {

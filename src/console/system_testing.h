@@ -56,7 +56,8 @@ class FakeSystem final : public System {
         if (!result) co_return result;
         sink.on_progress("orders: 1 more instance");
         co_await rt::sleep(std::chrono::milliseconds{2});
-        if (text == "late failure") co_return std::unexpected(ManifestRefused{{.context = "orders never got healthy"}, {}, {}});
+        if (text == "late failure")
+            co_return std::unexpected(ManifestRefused{{.context = "orders never got healthy"}, {}, {}});
         co_return result;
     }
     rt::Task<base::Result<void>> restart(std::string name, ProgressSink& sink) override {

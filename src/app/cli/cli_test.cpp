@@ -26,9 +26,21 @@ CheckOptions g_check;
 int g_schemas = 0;
 
 LocalCommands recording() {
-    return {.up = [](const UpOptions& options) { g_up = options; return 7; },
-            .check = [](const CheckOptions& options) { g_check = options; return kBadInput; },
-            .schema = [](const SchemaOptions&) { ++g_schemas; return kOk; }};
+    return {.up =
+                [](const UpOptions& options) {
+                    g_up = options;
+                    return 7;
+                },
+            .check =
+                [](const CheckOptions& options) {
+                    g_check = options;
+                    return kBadInput;
+                },
+            .schema =
+                [](const SchemaOptions&) {
+                    ++g_schemas;
+                    return kOk;
+                }};
 }
 
 std::string content(std::FILE* file) {
@@ -48,7 +60,10 @@ class CliTest : public testing::Test {
     }
     ~CliTest() override {
         if (core) {
-            in_core([this]() -> rt::Task<void> { co_await server->stop(rt::this_loop().now() + 1s); server.reset(); });
+            in_core([this]() -> rt::Task<void> {
+                co_await server->stop(rt::this_loop().now() + 1s);
+                server.reset();
+            });
         }
         std::filesystem::remove_all(folder);
     }
@@ -75,7 +90,12 @@ class CliTest : public testing::Test {
     template <class Work>
     void in_core(Work work) {
         std::atomic<bool> done = false;
-        core->loop().post([&] { gate->spawn("test", work(), [&] { done = true; done.notify_one(); }); });
+        core->loop().post([&] {
+            gate->spawn("test", work(), [&] {
+                done = true;
+                done.notify_one();
+            });
+        });
         done.wait(false);
     }
     void start_server() {
