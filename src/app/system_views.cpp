@@ -254,13 +254,14 @@ console::LogLine line_of(const supervisor::LogLine& line) {
     return {line.time, line.service, line.instance, std::string{supervisor::to_string(line.stream)}, line.text};
 }
 
-// Follows the supervisor's log for one reader, from a gate of its own that ends with it.
+// Follows the supervisor's log for one reader. Its task runs in the system's gate: it may outlive the follower by the turn
+// in which it ends, and ends with the system's life.
 class LogFollower final : public console::LogSubscription {
   public:
-    LogFollower(supervisor::LogStore& logs, std::vector<std::string> services, console::LogSink& sink)
-        : state_(std::make_shared<State>(std::move(services), &sink)) {
-        state_->lines = logs.subscribe();
-        state_->gate.spawn("follow logs", follow(state_));
+    LogFollower(supervisor::LogStore& logs, std::vector<std::string> services, console::LogSink& sink, rt::Gate& gate,
+                rt::Cancel& life)
+        : state_(std::make_shared<State>(std::move(services), sink, logs, life)) {
+        gate.spawn("follow logs", follow(state_));
     }
     ~LogFollower() override {
         state_->sink = nullptr;
@@ -270,13 +271,13 @@ class LogFollower final : public console::LogSubscription {
     LogFollower& operator=(const LogFollower&) = delete;
 
   private:
-    // Outlives the follower by the turn in which its task ends.
     struct State {
+        State(std::vector<std::string> of, console::LogSink& to, supervisor::LogStore& logs, rt::Cancel& life)
+            : services(std::move(of)), sink(&to), lines(logs.subscribe()), cancel(&life) {}
         std::vector<std::string> services;
-        console::LogSink* sink;
-        std::unique_ptr<supervisor::LogSubscription> lines = nullptr;
-        rt::Cancel cancel = {};
-        rt::Gate gate = {};
+        console::LogSink* sink;  // nullptr once the follower is gone
+        std::unique_ptr<supervisor::LogSubscription> lines;
+        rt::Cancel cancel;
     };
     static rt::Task<void> follow(std::shared_ptr<State> state) {
         for (;;) {
@@ -314,7 +315,7 @@ base::Result<std::unique_ptr<console::LogSubscription>> System::subscribe(consol
     if (past.size() > query.tail) std::advance(line, past.size() - query.tail);
     for (; line != past.end(); ++line) sink.on_line(line_of(*line->second));
     if (!query.follow) return std::make_unique<NoMore>();
-    return std::make_unique<LogFollower>(supervisor_.logs(), std::move(query.services), sink);
+    return std::make_unique<LogFollower>(supervisor_.logs(), std::move(query.services), sink, gate_, life_);
 }
 
 }  // namespace tl::app

@@ -28,8 +28,8 @@ std::string read_token(const std::string& path) {
     if (fd < 0) return {};
     struct stat info{};
     char bytes[kTokenBytes * 2 + 1];
-    const bool ours = ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == ::geteuid() &&
-                      (info.st_mode & 0077) == 0;
+    const bool ours =
+        ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_uid == ::geteuid() && (info.st_mode & 0077) == 0;
     const ssize_t got = ours ? ::read(fd, bytes, sizeof bytes) : 0;
     ::close(fd);
     std::string_view text{bytes, static_cast<size_t>(std::max<ssize_t>(got, 0))};

@@ -16,7 +16,8 @@ TEST(Access, OnlyTheExactTokenIsAdmitted) {
     const Access access = Access::by_token("abcd", false);
     EXPECT_TRUE(access.admits("Bearer abcd"));
     EXPECT_TRUE(access.admits("bearer  abcd "));
-    for (const char* wrong : {"", "Bearer", "Bearer ", "Bearer abce", "Bearer abc", "Bearer abcde", "Basic abcd", "abcd"}) {
+    for (const char* wrong :
+         {"", "Bearer", "Bearer ", "Bearer abce", "Bearer abc", "Bearer abcde", "Basic abcd", "abcd"}) {
         EXPECT_FALSE(access.admits(wrong)) << wrong;
     }
 }
@@ -35,11 +36,12 @@ TEST(Access, OpenMetricsOpensMetricsOnly) {
 }
 
 TEST(Access, OnlyLoopbackNamesAreLoopback) {
-    for (const char* good : {"localhost", "LOCALHOST:80", "127.0.0.1", "127.0.0.1:9090", "127.9.9.9:1", "[::1]", "[::1]:80"}) {
+    for (const char* good :
+         {"localhost", "LOCALHOST:80", "127.0.0.1", "127.0.0.1:9090", "127.9.9.9:1", "[::1]", "[::1]:80"}) {
         EXPECT_TRUE(is_loopback_authority(good)) << good;
     }
-    for (const char* bad : {"", ":80", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80", "10.0.0.1",
-                            "[::2]", "[::1", "[::1]x", "0.0.0.0", "127.", "127.1.evil", "localhost."}) {
+    for (const char* bad : {"", ":80", "evil.example", "127.0.0.1.evil.example", "localhost.evil.example:80",
+                            "10.0.0.1", "[::2]", "[::1", "[::1]x", "0.0.0.0", "127.", "127.1.evil", "localhost."}) {
         EXPECT_FALSE(is_loopback_authority(bad)) << bad;
     }
 }

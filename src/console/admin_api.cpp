@@ -131,9 +131,9 @@ rt::Task<void> AdminApi::send_not_found(http::ServerExchange& exchange) {
     for (const Endpoint& endpoint : endpoints()) {
         there.push_back(fmt::format("{} {}", endpoint.method, endpoint.path));
     }
-    co_await send_problem(
-        exchange, 404, "not_found",
-        fmt::format("there is no {} here", base::printable(exchange.request().path, 128)), Json{{"there_is", there}});
+    co_await send_problem(exchange, 404, "not_found",
+                          fmt::format("there is no {} here", base::printable(exchange.request().path, 128)),
+                          Json{{"there_is", there}});
 }
 
 rt::Task<void> AdminApi::list(http::ServerExchange& exchange, const RequestTarget&) {
@@ -181,8 +181,10 @@ rt::Task<void> AdminApi::why(http::ServerExchange& exchange, const RequestTarget
         co_await send_problem(exchange, std::move(why.error()));
         co_return;
     }
-    const bool as_text = exchange.request().headers.value(codec::Field::accept).find("text/plain") != std::string_view::npos;
-    co_await send_text(exchange, as_text ? kTextType : kJsonType, as_text ? std::move(why->text) : std::move(why->json));
+    const bool as_text =
+        exchange.request().headers.value(codec::Field::accept).find("text/plain") != std::string_view::npos;
+    co_await send_text(exchange, as_text ? kTextType : kJsonType,
+                       as_text ? std::move(why->text) : std::move(why->json));
 }
 
 rt::Task<void> AdminApi::stop_system(http::ServerExchange& exchange, const RequestTarget&) {

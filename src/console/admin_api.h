@@ -16,10 +16,10 @@ namespace tl::console {
 
 class AdminApi final : public http::Handler {
   public:
-    static constexpr size_t kMostManifest = 4U << 20;   // bytes of a manifest in a request
-    static constexpr size_t kMostTail = 10000;          // log lines from the past
-    static constexpr size_t kFeedBytes = 8U << 20;      // waiting for one reader
-    static constexpr size_t kMostFollowers = 64;        // readers of logs at a time
+    static constexpr size_t kMostManifest = 4U << 20;  // bytes of a manifest in a request
+    static constexpr size_t kMostTail = 10000;         // log lines from the past
+    static constexpr size_t kFeedBytes = 8U << 20;     // waiting for one reader
+    static constexpr size_t kMostFollowers = 64;       // readers of logs at a time
 
     // `system` outlives this.
     AdminApi(System& system, Access access) : system_(&system), access_(std::move(access)) {}

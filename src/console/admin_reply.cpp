@@ -16,9 +16,7 @@ rt::Task<void> send(http::ServerExchange& exchange, uint16_t status, codec::Head
 
 }  // namespace
 
-std::string dump(const Json& json, int indent) {
-    return json.dump(indent, ' ', false, Json::error_handler_t::replace);
-}
+std::string dump(const Json& json, int indent) { return json.dump(indent, ' ', false, Json::error_handler_t::replace); }
 
 uint16_t status_of(base::Code code) {
     switch (code) {

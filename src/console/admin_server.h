@@ -12,9 +12,9 @@
 namespace tl::console {
 
 struct AdminConfig {
-    std::string state_dir;              // made (0700) if it is not there
-    std::optional<net::Address> http;   // loopback only; none: the socket alone
-    bool open_metrics = false;          // /metrics by loopback HTTP needs no token
+    std::string state_dir;             // made (0700) if it is not there
+    std::optional<net::Address> http;  // loopback only; none: the socket alone
+    bool open_metrics = false;         // /metrics by loopback HTTP needs no token
 };
 
 // The address of the admin socket of a state folder. Unix socket paths end at 107 bytes: for a longer one the folder is

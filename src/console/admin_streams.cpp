@@ -25,7 +25,7 @@ struct Operation final : ProgressSink {
     Feed feed{kProgressBytes};
     bool spoke = false;  // a line was sent: the status can no longer say how it ended
     std::optional<base::Error> failure;
-    uint16_t status = 500;  // of a failure
+    uint16_t status = 500;          // of a failure
     Json details = Json::object();  // of the last line, or of the problem
 
     void on_progress(std::string text) override {
@@ -154,15 +154,14 @@ rt::Task<std::optional<std::string>> read_manifest(http::ServerExchange& exchang
 }
 
 // "there is no service "ordres"; did you mean "orders"?", or "" when all of `names` are there.
-std::string unknown_service(const std::vector<std::string>& names, const std::vector<ServiceView>& there, bool logs) {
+std::string unknown_service(const std::vector<std::string>& names, const std::vector<ServiceView>& there) {
     std::vector<std::string> known;
     for (const ServiceView& service : there) known.push_back(service.name);
-    if (logs) known.emplace_back("trunkline");
     for (const std::string& name : names) {
         if (std::ranges::find(known, name) != known.end()) continue;
         const std::string_view near = base::nearest(name, known);
         return fmt::format("there is no service \"{}\"; {}", base::printable(name, 64),
-                           near.empty() ? "there is " + base::join(known, ", ")
+                           near.empty() ? (known.empty() ? "there are none" : "there is " + base::join(known, ", "))
                                         : fmt::format("did you mean \"{}\"?", near));
     }
     return {};
@@ -198,7 +197,7 @@ rt::Task<void> AdminApi::apply(http::ServerExchange& exchange, const RequestTarg
 
 rt::Task<void> AdminApi::restart(http::ServerExchange& exchange, const RequestTarget& target) {
     const std::vector<ServiceView> there = co_await system_->services();
-    std::string unknown = unknown_service({target.segments[2]}, there, false);
+    std::string unknown = unknown_service({target.segments[2]}, there);
     if (!unknown.empty()) {
         co_await send_problem(exchange, 404, "not_found", std::move(unknown));
         co_return;
@@ -223,7 +222,7 @@ rt::Task<void> AdminApi::logs(http::ServerExchange& exchange, const RequestTarge
         if (key == "service" && !value.empty()) query.services.push_back(value);
     }
     const std::vector<ServiceView> there = co_await system_->services();
-    std::string unknown = unknown_service(query.services, there, true);
+    std::string unknown = unknown_service(query.services, there);
     if (!unknown.empty()) {
         co_await send_problem(exchange, 404, "not_found", std::move(unknown));
         co_return;

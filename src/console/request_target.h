@@ -13,8 +13,8 @@
 namespace tl::console {
 
 struct RequestTarget {
-    std::vector<std::string> segments;                          // "/v1/services/a%20b" is v1, services, "a b"
-    std::vector<std::pair<std::string, std::string>> query;     // in order; a key without "=" has the value ""
+    std::vector<std::string> segments;                       // "/v1/services/a%20b" is v1, services, "a b"
+    std::vector<std::pair<std::string, std::string>> query;  // in order; a key without "=" has the value ""
 
     // Code::invalid for a broken percent code or a control byte.
     [[nodiscard]] static base::Result<RequestTarget> parse(std::string_view path, std::string_view query);

@@ -38,7 +38,7 @@ class LogSink {
 };
 
 struct LogQuery {
-    std::vector<std::string> services;  // empty: all. "trunkline" is its own log
+    std::vector<std::string> services;  // empty: all
     size_t tail = 0;                    // of the lines kept, at most so many, oldest first
     bool follow = false;                // and all that come after
 };
@@ -71,8 +71,8 @@ class System {
     // Rolling. Code::not_found when there is no such service (the admin API has looked already, and named the nearest),
     // Code::conflict when it is run by others.
     [[nodiscard]] virtual rt::Task<base::Result<void>> restart(std::string service, ProgressSink& sink) = 0;
-    // Begins the same end as Ctrl-C and returns at once; later, because the answer must still go out: from Loop::post or
-    // a task. The admin socket is closed last. Apply and restart that still run end soon, with Code::cancelled: the
+    // Begins the same end as Ctrl-C and returns at once; later, because the answer must still go out: from Loop::post
+    // or a task. The admin socket is closed last. Apply and restart that still run end soon, with Code::cancelled: the
     // admin server waits for them.
     virtual void stop() = 0;
 

@@ -56,14 +56,16 @@ class FakeSystem final : public System {
         if (!result) co_return result;
         sink.on_progress("orders: 1 more instance");
         co_await rt::sleep(std::chrono::milliseconds{2});
-        if (text == "late failure") co_return std::unexpected(ManifestRefused{{.context = "orders never got healthy"}, {}, {}});
+        if (text == "late failure")
+            co_return std::unexpected(ManifestRefused{{.context = "orders never got healthy"}, {}, {}});
         co_return result;
     }
     rt::Task<base::Result<void>> restart(std::string name, ProgressSink& sink) override {
         asked.push_back("restart " + name);
         if (name == "payments") co_return base::fail(base::Code::conflict, "payments is run by others");
         sink.on_progress("orders-1 is replaced by orders-2");
-        co_await rt::sleep(std::chrono::milliseconds{2});
+        co_await rt::sleep(std::chrono::milliseconds{5});
+        restarted += 1;
         co_return base::Result<void>{};
     }
     void stop() override { stops += 1; }
@@ -84,6 +86,7 @@ class FakeSystem final : public System {
     std::vector<std::string> asked;
     std::vector<std::pair<LogSink*, LogQuery>> followers;
     int stops = 0;
+    int restarted = 0;
 
   private:
     struct Subscription final : LogSubscription {

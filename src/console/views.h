@@ -17,38 +17,38 @@ using Json = nlohmann::ordered_json;
 
 // What was measured of a service or a route, over the last seconds (the maker chooses how many, 10 to 60).
 struct Traffic {
-    double per_second = 0;    // requests
-    double error_share = 0;   // 0 to 1: answers of 5xx and broken ones, of all
-    base::Duration p50{};     // 0 without requests
+    double per_second = 0;   // requests
+    double error_share = 0;  // 0 to 1: answers of 5xx and broken ones, of all
+    base::Duration p50{};    // 0 without requests
     base::Duration p99{};
-    uint64_t total = 0;       // requests since start
+    uint64_t total = 0;  // requests since start
 };
 
 struct InstanceView {
-    std::string id;           // "orders-1"
+    std::string id;  // "orders-1"
     std::string service;
-    std::string address;      // without the port
+    std::string address;  // without the port
     uint16_t port = 0;
-    int pid = 0;              // 0: run by others
+    int pid = 0;  // 0: run by others
     // The registry's: starting, healthy, draining, unhealthy, gone. The supervisor's: waiting, backoff, crash loop.
     std::string state;
-    std::string reason;       // one sentence: "waits for products", "probe answered 503", ...
-    base::WallTime since{};   // of the state
+    std::string reason;      // one sentence: "waits for products", "probe answered 503", ...
+    base::WallTime since{};  // of the state
     uint32_t restarts = 0;
-    std::string last_exit;    // "exit code 1 at 12:00:01", "killed by SIGKILL"
+    std::string last_exit;  // "exit code 1 at 12:00:01", "killed by SIGKILL"
     std::string version;
-    uint64_t rss = 0;         // bytes
-    double cpu_share = 0;     // 1 is one core
-    uint32_t in_flight = 0;   // requests
+    uint64_t rss = 0;        // bytes
+    double cpu_share = 0;    // 1 is one core
+    uint32_t in_flight = 0;  // requests
 };
 
 struct ServiceView {
     std::string name;
-    std::string context;      // its bounded context
+    std::string context;  // its bounded context
     std::string version;
-    std::string state;        // one word: healthy, degraded, starting, waiting, down, stopped
-    std::string reason;       // why it is not healthy
-    std::string panic;        // why balancers use instances that are not healthy; "" when they do not
+    std::string state;   // one word: healthy, degraded, starting, waiting, down, stopped
+    std::string reason;  // why it is not healthy
+    std::string panic;   // why balancers use instances that are not healthy; "" when they do not
     uint32_t replicas_wanted = 0;
     uint32_t replicas_healthy = 0;
     std::vector<std::string> calls;
@@ -58,40 +58,40 @@ struct ServiceView {
 
 struct RouteView {
     std::string name;
-    std::string host;                     // "" is any
+    std::string host;  // "" is any
     std::string path;
     std::vector<std::string> methods;     // empty: any
     std::vector<std::string> conditions;  // in words: "header x-canary is 1", "query debug is there"
     std::string to;                       // the service
     std::string rewrite;
     base::Duration timeout{};
-    uint32_t retries = 0;                 // further attempts
+    uint32_t retries = 0;  // further attempts
     int priority = 0;
-    std::string shadowed_by;              // the route that takes all its requests, or ""
+    std::string shadowed_by;  // the route that takes all its requests, or ""
     Traffic traffic;
 };
 
 struct StatusView {
     std::string system;
-    std::string version;        // of Trunkline
+    std::string version;  // of Trunkline
     int pid = 0;
     base::WallTime started{};
     base::Duration uptime{};
     std::string state_dir;
-    std::string manifest;       // path
-    uint64_t revision = 0;      // manifests taken since start, the first included
-    uint32_t cores = 0;         // that serve requests
+    std::string manifest;              // path
+    uint64_t revision = 0;             // manifests taken since start, the first included
+    uint32_t cores = 0;                // that serve requests
     std::vector<std::string> gateway;  // addresses: "http://127.0.0.1:8080"
-    std::string admin;          // "http://127.0.0.1:9090", or "" without
-    uint64_t rss = 0;           // bytes, Trunkline itself
-    std::string guard;          // what ends the children should Trunkline be killed: in words
-    std::string stopping;       // why and how far, while it stops; "" otherwise
+    std::string admin;                 // "http://127.0.0.1:9090", or "" without
+    uint64_t rss = 0;                  // bytes, Trunkline itself
+    std::string guard;                 // what ends the children should Trunkline be killed: in words
+    std::string stopping;              // why and how far, while it stops; "" otherwise
     std::vector<ServiceView> services;
     std::vector<std::string> warnings;
 };
 
 struct PlanChange {
-    std::string kind;    // service, route, gateway
+    std::string kind;  // service, route, gateway
     std::string name;
     std::string action;  // add, remove, change, restart, scale, keep
     std::string why;     // "replicas 1 -> 2", "run changed"
@@ -103,7 +103,7 @@ struct PlanView {
     std::vector<std::string> shadows;  // "route b never gets a request: route a takes them all"
 };
 
-// One line of a service's output, or Trunkline's own (service "trunkline").
+// One line of a service's output, or Trunkline's own word about it.
 struct LogLine {
     base::WallTime time{};
     std::string service;

@@ -85,9 +85,11 @@ Parser::Parser() {
     app_.name("trunkline");
     app_.require_subcommand(1);
     app_.set_help_flag("-h,--help", "Print this help and end");
-    app_.set_version_flag("-V,--version", std::string{"trunkline "} + std::string{version()}, "Print the version and end");
-    app_.footer("Example:\n  trunkline up          start what trunkline.yaml describes\n"
-                "  trunkline status      watch it\n\n'trunkline COMMAND --help' tells more about a command.");
+    app_.set_version_flag("-V,--version", std::string{"trunkline "} + std::string{version()},
+                          "Print the version and end");
+    app_.footer(
+        "Example:\n  trunkline up          start what trunkline.yaml describes\n"
+        "  trunkline status      watch it\n\n'trunkline COMMAND --help' tells more about a command.");
     add(kUp);
     add_queries();
     add_changes();
@@ -121,8 +123,7 @@ void Parser::add_queries() {
     logs->add_option("-n,--tail", arguments.tail, "Begin with so many lines from the past (default 100)")
         ->check(CLI::Range(size_t{0}, console::AdminApi::kMostTail).description(""))
         ->type_name("LINES");
-    logs->add_option("service", arguments.services, "Only these (default: all); 'trunkline' is its own log")
-        ->type_name("SERVICE");
+    logs->add_option("service", arguments.services, "Only these (default: all)")->type_name("SERVICE");
     add(kWhy)
         ->add_option("trace", arguments.trace, "The trace id, or its first digits; answers carry it in X-Trace-Id")
         ->required()
@@ -143,7 +144,8 @@ void Parser::add_changes() {
 
 std::vector<std::string> Parser::names() const {
     std::vector<std::string> all;
-    for (const CLI::App* sub : app_.get_subcommands([](const CLI::App*) { return true; })) all.push_back(sub->get_name());
+    for (const CLI::App* sub : app_.get_subcommands([](const CLI::App*) { return true; }))
+        all.push_back(sub->get_name());
     return all;
 }
 
@@ -187,7 +189,8 @@ std::optional<int> Parser::parse(int argc, const char* const* argv, const Termin
 
 int print_version(const Arguments& arguments, const Terminal& terminal) {
     if (arguments.json) {
-        terminal.print(console::Json{{"name", "trunkline"}, {"version", version()}, {"compiler", __VERSION__}}.dump() + "\n");
+        terminal.print(console::Json{{"name", "trunkline"}, {"version", version()}, {"compiler", __VERSION__}}.dump() +
+                       "\n");
     } else {
         terminal.print(fmt::format("trunkline {}\n", version()));
     }
@@ -242,7 +245,8 @@ int call(int (*command)(const Options&), const Options& options, const std::stri
     return complain(terminal, options.json, "not_built", fmt::format("this program was built without '{}'", name));
 }
 
-int dispatch(const std::string& name, const Arguments& arguments, const LocalCommands& local, const Terminal& terminal) {
+int dispatch(const std::string& name, const Arguments& arguments, const LocalCommands& local,
+             const Terminal& terminal) {
     if (name == kVersion.name) return print_version(arguments, terminal);
     if (name == kSchema.name) return call(local.schema, SchemaOptions{.json = arguments.json}, name, terminal);
     std::error_code ignored;
@@ -253,10 +257,8 @@ int dispatch(const std::string& name, const Arguments& arguments, const LocalCom
         return call(local.up, options, name, terminal);
     }
     if (name == kCheck.name) {
-        const CheckOptions options{.project = *project,
-                                   .defaults = arguments.defaults,
-                                   .json = arguments.json,
-                                   .colour = terminal.colour};
+        const CheckOptions options{
+            .project = *project, .defaults = arguments.defaults, .json = arguments.json, .colour = terminal.colour};
         return call(local.check, options, name, terminal);
     }
     return run_client(name, arguments, std::move(*project), terminal);
@@ -266,7 +268,7 @@ int dispatch(const std::string& name, const Arguments& arguments, const LocalCom
 
 std::string no_such(std::string_view kind, std::string_view name, const std::vector<std::string>& known) {
     const std::string_view near = base::nearest(name, known);
-    const std::string rest = !near.empty()    ? fmt::format("did you mean \"{}\"?", near)
+    const std::string rest = !near.empty()   ? fmt::format("did you mean \"{}\"?", near)
                              : known.empty() ? fmt::format("there are none")
                                              : fmt::format("there is {}", base::join(known, ", "));
     return fmt::format("there is no {} \"{}\"; {}", kind, base::printable(name, 64), rest);

@@ -34,8 +34,8 @@ struct SchemaOptions {
     bool json = false;  // it is JSON anyway; on one line with this
 };
 
-// What runs in this process. Each returns an exit code and says itself what went wrong. One that is nullptr is a command
-// that this program does not have.
+// What runs in this process. Each returns an exit code and says itself what went wrong. One that is nullptr is a
+// command that this program does not have.
 struct LocalCommands {
     int (*up)(const UpOptions&) = nullptr;
     int (*check)(const CheckOptions&) = nullptr;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,9 +26,21 @@ CheckOptions g_check;
 int g_schemas = 0;
 
 LocalCommands recording() {
-    return {.up = [](const UpOptions& options) { g_up = options; return 7; },
-            .check = [](const CheckOptions& options) { g_check = options; return kBadInput; },
-            .schema = [](const SchemaOptions&) { ++g_schemas; return kOk; }};
+    return {.up =
+                [](const UpOptions& options) {
+                    g_up = options;
+                    return 7;
+                },
+            .check =
+                [](const CheckOptions& options) {
+                    g_check = options;
+                    return kBadInput;
+                },
+            .schema =
+                [](const SchemaOptions&) {
+                    ++g_schemas;
+                    return kOk;
+                }};
 }
 
 std::string content(std::FILE* file) {
@@ -47,7 +60,10 @@ class CliTest : public testing::Test {
     }
     ~CliTest() override {
         if (core) {
-            in_core([this]() -> rt::Task<void> { co_await server->stop(rt::this_loop().now() + 1s); server.reset(); });
+            in_core([this]() -> rt::Task<void> {
+                co_await server->stop(rt::this_loop().now() + 1s);
+                server.reset();
+            });
         }
         std::filesystem::remove_all(folder);
     }
@@ -74,7 +90,12 @@ class CliTest : public testing::Test {
     template <class Work>
     void in_core(Work work) {
         std::atomic<bool> done = false;
-        core->loop().post([&] { gate->spawn("test", work(), [&] { done = true; done.notify_one(); }); });
+        core->loop().post([&] {
+            gate->spawn("test", work(), [&] {
+                done = true;
+                done.notify_one();
+            });
+        });
         done.wait(false);
     }
     void start_server() {
@@ -229,25 +250,35 @@ TEST_F(CliTest, LogsEndWithoutFollow) {
     EXPECT_EQ(run_here({"logs", "ordesr"}), kFailed);
 }
 
-// In a child, so that the signal meets a process that has nothing but the command.
+// In a child, so that the signal meets a process that has nothing but the command. Its first output comes after it has
+// taken the signals over.
 TEST_F(CliTest, CtrlCEndsFollowedLogsAndLiveStatusWithZero) {
+    system.kept = {{.service = "orders", .text = "one"}};
     start_server();
     for (const char* name : {"logs", "status"}) {
+        std::FILE* printed = std::tmpfile();
         const pid_t child = ::fork();
         ASSERT_GE(child, 0);
         if (child == 0) {
-            const Terminal terminal{.out = std::tmpfile(), .err = std::tmpfile(), .interactive = true};
+            const Terminal terminal{.out = printed, .err = std::tmpfile(), .interactive = true};
             const char* logs[] = {"trunkline", "logs", "-f", "--manifest", manifest.c_str()};
             const char* status[] = {"trunkline", "status", "--manifest", manifest.c_str()};
             const bool is_logs = std::string_view{name} == "logs";
             ::_exit(app::run(is_logs ? 5 : 4, is_logs ? logs : status, recording(), terminal));
         }
-        std::this_thread::sleep_for(300ms);
+        struct stat info{};
+        for (int i = 0; i < 1000 && info.st_size == 0; ++i) {
+            std::this_thread::sleep_for(10ms);
+            ::fstat(::fileno(printed), &info);
+        }
+        EXPECT_GT(info.st_size, 0) << name;
+        std::this_thread::sleep_for(100ms);
         ASSERT_EQ(::waitpid(child, nullptr, WNOHANG), 0) << name << " must go on until Ctrl-C";
         ::kill(child, SIGINT);
         int status = 0;
         ASSERT_EQ(::waitpid(child, &status, 0), child);
         EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == kOk) << name << " " << status;
+        std::fclose(printed);
     }
 }
 

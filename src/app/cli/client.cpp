@@ -64,12 +64,13 @@ Failure Client::failure_of(const base::Error& error) const {
     switch (error.code) {
         case base::Code::unreachable:
         case base::Code::not_found:
-            return make_failure(kNotRunning, "not_running",
-                                fmt::format("no Trunkline runs for {}; start it with 'trunkline up'", project_.manifest));
+            return make_failure(
+                kNotRunning, "not_running",
+                fmt::format("no Trunkline runs for {}; start it with 'trunkline up'", project_.manifest));
         case base::Code::refused:
-            return make_failure(kFailed, "refused",
-                                fmt::format("{} belongs to somebody else: only who started Trunkline may ask it",
-                                            socket_.path()));
+            return make_failure(
+                kFailed, "refused",
+                fmt::format("{} belongs to somebody else: only who started Trunkline may ask it", socket_.path()));
         case base::Code::timeout:
             return make_failure(kFailed, "timeout",
                                 fmt::format("Trunkline did not answer within {} s", kPatience / 1s));

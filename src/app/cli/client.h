@@ -14,9 +14,9 @@ namespace tl::app {
 // Why a command ends without success.
 struct Failure {
     int exit_code = 1;
-    std::string sentence;      // for people
-    std::string diagnostics;   // of a refused manifest: a line each; may be empty
-    console::Json problem;     // as the admin API said it, or made here; for --json
+    std::string sentence;     // for people
+    std::string diagnostics;  // of a refused manifest: a line each; may be empty
+    console::Json problem;    // as the admin API said it, or made here; for --json
 };
 template <class T>
 using Answer = std::expected<T, Failure>;

@@ -77,7 +77,8 @@ int finish(const Session& session, const ProgressPrinter& printer, std::string_v
         if (!session.json) session.terminal.complain(harmless(last.text));
         return kFailed;
     }
-    session.terminal.complain(fmt::format("Trunkline ended before it said how the {} went; look at 'trunkline status'", what));
+    session.terminal.complain(
+        fmt::format("Trunkline ended before it said how the {} went; look at 'trunkline status'", what));
     return kFailed;
 }
 
@@ -117,7 +118,8 @@ rt::Task<int> services_command(Session& session, std::vector<std::string> only) 
         co_return report(session, {kFailed, sentence, {}, Json{{"cause", "not_found"}, {"detail", sentence}}});
     }
     if (!only.empty()) {
-        std::erase_if(services, [&](const auto& service) { return std::ranges::find(only, service.name) == only.end(); });
+        std::erase_if(services,
+                      [&](const auto& service) { return std::ranges::find(only, service.name) == only.end(); });
     }
     if (session.json) {
         Json list = Json::array();
@@ -202,7 +204,8 @@ rt::Task<int> stop_command(Session& session, base::Duration patience) {
         if (pidfd >= 0) ::close(pidfd);
         co_return report(session, told.error());
     }
-    if (!session.json) session.terminal.print(fmt::format("stopping {} (process {})\n", harmless(view.system), view.pid));
+    if (!session.json)
+        session.terminal.print(fmt::format("stopping {} (process {})\n", harmless(view.system), view.pid));
     const bool ended = pidfd >= 0 && wait_for_end(pidfd, patience);
     if (pidfd >= 0) ::close(pidfd);
     if (session.json) {

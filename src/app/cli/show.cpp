@@ -71,10 +71,10 @@ void add_service(Table& table, const ServiceView& service) {
         restarts += instance.restarts;
     }
     const bool full = service.replicas_healthy >= service.replicas_wanted;
-    std::vector<Cell> cells{{service.name, Tone::strong},
-                            {service.state, tone_of_state(service.state)},
-                            {fmt::format("{}/{}", service.replicas_healthy, service.replicas_wanted),
-                             full ? Tone::plain : Tone::warn}};
+    std::vector<Cell> cells{
+        {service.name, Tone::strong},
+        {service.state, tone_of_state(service.state)},
+        {fmt::format("{}/{}", service.replicas_healthy, service.replicas_wanted), full ? Tone::plain : Tone::warn}};
     add_traffic(cells, service.traffic);
     cells.push_back({restarts > 0 ? fmt::format("{}", restarts) : "", Tone::warn});
     cells.push_back({words_of_bytes(rss)});
@@ -96,7 +96,8 @@ Table instance_table(const std::vector<InstanceView>& instances, base::WallTime 
                  {"REMARK"}}};
     for (const InstanceView& instance : instances) {
         std::string remark = instance.reason;
-        if (!instance.last_exit.empty()) remark += fmt::format("{}last: {}", remark.empty() ? "" : "; ", instance.last_exit);
+        if (!instance.last_exit.empty())
+            remark += fmt::format("{}last: {}", remark.empty() ? "" : "; ", instance.last_exit);
         table.add({{instance.id},
                    {instance.state, tone_of_state(instance.state)},
                    {instance.since == base::WallTime{} ? "" : words_of_age(now - instance.since)},
@@ -182,9 +183,9 @@ std::string show_services(const std::vector<ServiceView>& services, base::WallTi
         text += toned(harmless(service.name), Tone::strong, colour);
         if (!service.context.empty()) text += fmt::format("  context {}", harmless(service.context));
         if (!service.version.empty()) text += fmt::format("  version {}", harmless(service.version));
-        text += fmt::format("  {}  {}/{} healthy\n",
-                            toned(harmless(service.state), tone_of_state(service.state), colour),
-                            service.replicas_healthy, service.replicas_wanted);
+        text +=
+            fmt::format("  {}  {}/{} healthy\n", toned(harmless(service.state), tone_of_state(service.state), colour),
+                        service.replicas_healthy, service.replicas_wanted);
         const std::string why = remark(service);
         if (!why.empty()) {
             text += "  " + toned(harmless(why), service.panic.empty() ? Tone::warn : Tone::bad, colour) + "\n";
@@ -248,7 +249,8 @@ std::string show_plan(const console::PlanView& plan, bool applied, bool colour) 
         text = table.print(colour);
     }
     if (kept > 0) text += fmt::format("{} {}\n", kept, kept == 1 ? "thing stays as it is" : "things stay as they are");
-    for (const std::string& shadow : plan.shadows) text += toned("shadow: ", Tone::warn, colour) + harmless(shadow) + "\n";
+    for (const std::string& shadow : plan.shadows)
+        text += toned("shadow: ", Tone::warn, colour) + harmless(shadow) + "\n";
     for (const std::string& warning : plan.warnings) {
         text += toned("warning: ", Tone::warn, colour) + harmless(warning) + "\n";
     }

@@ -45,7 +45,8 @@ Terminal Terminal::of_process() {
     terminal.interactive = ::isatty(STDOUT_FILENO) == 1;
     const char* no_colour = std::getenv("NO_COLOR");
     const char* kind = std::getenv("TERM");
-    const bool wanted = (no_colour == nullptr || *no_colour == '\0') && (kind == nullptr || std::string_view{kind} != "dumb");
+    const bool wanted =
+        (no_colour == nullptr || *no_colour == '\0') && (kind == nullptr || std::string_view{kind} != "dumb");
     terminal.colour = wanted && terminal.interactive;
     terminal.err_colour = wanted && ::isatty(STDERR_FILENO) == 1;
     return terminal;

@@ -22,7 +22,7 @@ struct Terminal {
     [[nodiscard]] static Terminal of_process();
     void choose(ColourChoice choice);
 
-    void print(std::string_view text) const;   // as it is, to out; flushed
+    void print(std::string_view text) const;         // as it is, to out; flushed
     void complain(std::string_view sentence) const;  // "trunkline: sentence" to err
 
     struct Size {
