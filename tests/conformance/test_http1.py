@@ -43,98 +43,101 @@ contexts:
 """
 H = "Host: conform.test\r\n"
 
-# name, bytes, statuses. "@" is replaced by a path of the case's own; each must be refused before anything of it is
+# name, bytes, statuses. "~" is replaced by a path of the case's own; each must be refused before anything of it is
 # sent on, and whatever stands behind it on the connection with it.
 REFUSED = [
-    ("length and chunked", f"POST @ HTTP/1.1\r\n{H}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {400}),
-    ("chunked and length", f"POST @ HTTP/1.1\r\n{H}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", {400}),
-    ("chunked twice", f"POST @ HTTP/1.1\r\n{H}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {400, 501}),
-    ("chunked, chunked", f"POST @ HTTP/1.1\r\n{H}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", {400, 501}),
-    ("chunked, identity", f"POST @ HTTP/1.1\r\n{H}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", {400, 501}),
-    ("identity", f"POST @ HTTP/1.1\r\n{H}Transfer-Encoding: identity\r\nContent-Length: 3\r\n\r\nabc", {400, 501}),
-    ("gzip, chunked", f"POST @ HTTP/1.1\r\n{H}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", {400, 501}),
-    ("xchunked", f"POST @ HTTP/1.1\r\n{H}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", {400, 501}),
-    ("chunked in quotes", f"POST @ HTTP/1.1\r\n{H}Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n", {400, 501}),
-    ("chunked with a parameter", f"POST @ HTTP/1.1\r\n{H}Transfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n", {400, 501}),
-    ("empty coding", f"POST @ HTTP/1.1\r\n{H}Transfer-Encoding:\r\nContent-Length: 3\r\n\r\nabc", {400, 501}),
-    ("coding behind a vertical tab", f"POST @ HTTP/1.1\r\n{H}Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n", {400, 501}),
-    ("coding behind NUL", f"POST @ HTTP/1.1\r\n{H}Transfer-Encoding:\0chunked\r\n\r\n0\r\n\r\n", {400, 501}),
-    ("coding on a folded line", f"POST @ HTTP/1.1\r\n{H}Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", {400}),
-    ("coding with space before the colon", f"POST @ HTTP/1.1\r\n{H}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", {400}),
-    ("coding with HTTP/1.0", f"POST @ HTTP/1.0\r\n{H}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {400}),
-    ("lengths that differ", f"POST @ HTTP/1.1\r\n{H}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", {400}),
-    ("lengths in a list", f"POST @ HTTP/1.1\r\n{H}Content-Length: 3, 4\r\n\r\nabcd", {400}),
-    ("length +3", f"POST @ HTTP/1.1\r\n{H}Content-Length: +3\r\n\r\nabc", {400}),
-    ("length -1", f"POST @ HTTP/1.1\r\n{H}Content-Length: -1\r\n\r\n", {400}),
-    ("length 0x3", f"POST @ HTTP/1.1\r\n{H}Content-Length: 0x3\r\n\r\nabc", {400}),
-    ("length 3 3", f"POST @ HTTP/1.1\r\n{H}Content-Length: 3 3\r\n\r\nabc", {400}),
-    ("length empty", f"POST @ HTTP/1.1\r\n{H}Content-Length:\r\n\r\n", {400}),
-    ("length of 20 digits", f"POST @ HTTP/1.1\r\n{H}Content-Length: 99999999999999999999\r\n\r\n", {400, 413}),
-    ("length that wraps to 3", f"POST @ HTTP/1.1\r\n{H}Content-Length: 18446744073709551619\r\n\r\nabc", {400, 413}),
-    ("length with space before the colon", f"POST @ HTTP/1.1\r\n{H}Content-Length : 3\r\n\r\nabc", {400}),
-    ("length with tab before the colon", f"POST @ HTTP/1.1\r\n{H}Content-Length\t: 3\r\n\r\nabc", {400}),
-    ("obs-fold", f"GET @ HTTP/1.1\r\n{H}X-A: b\r\n c\r\n\r\n", {400}),
-    ("obs-fold by tab", f"GET @ HTTP/1.1\r\n{H}X-A: b\r\n\tc\r\n\r\n", {400}),
-    ("first header line folded", f"GET @ HTTP/1.1\r\n X-A: b\r\n{H}\r\n", {400}),
-    ("bare LF as line end", "GET @ HTTP/1.1\nHost: conform.test\n\n", {400}),
-    ("bare LF within the head", f"GET @ HTTP/1.1\r\n{H}X-A: b\nX-B: c\r\n\r\n", {400}),
-    ("bare CR within a value", f"GET @ HTTP/1.1\r\n{H}X-A: b\rX-B: c\r\n\r\n", {400}),
-    ("bare CR before the end", f"GET @ HTTP/1.1\r\n{H}X-A: b\r\r\n\r\n", {400}),
-    ("LF CR", f"GET @ HTTP/1.1\r\n{H}X-A: b\n\rX-B: c\r\n\r\n", {400}),
-    ("NUL in a value", f"GET @ HTTP/1.1\r\n{H}X-A: b\0c\r\n\r\n", {400}),
-    ("NUL in a name", f"GET @ HTTP/1.1\r\n{H}X-\0A: b\r\n\r\n", {400}),
-    ("NUL in the target", f"GET @\0 HTTP/1.1\r\n{H}\r\n", {400}),
-    ("DEL in a value", f"GET @ HTTP/1.1\r\n{H}X-A: b\x7fc\r\n\r\n", {400}),
-    ("escape in a value", f"GET @ HTTP/1.1\r\n{H}X-A: b\x1b[31m\r\n\r\n", {400}),
-    ("no name", f"GET @ HTTP/1.1\r\n{H}: b\r\n\r\n", {400}),
-    ("no colon", f"GET @ HTTP/1.1\r\n{H}X-A b\r\n\r\n", {400}),
-    ("space in a name", f"GET @ HTTP/1.1\r\n{H}X A: b\r\n\r\n", {400}),
-    ("brackets in a name", f"GET @ HTTP/1.1\r\n{H}X[A]: b\r\n\r\n", {400}),
-    ("eight-bit name", f"GET @ HTTP/1.1\r\n{H}X-\xe4: b\r\n\r\n", {400}),
-    ("no Host", "GET @ HTTP/1.1\r\nX-A: b\r\n\r\n", {400}),
-    ("two Hosts", f"GET @ HTTP/1.1\r\n{H}Host: other.test\r\n\r\n", {400}),
-    ("the same Host twice", f"GET @ HTTP/1.1\r\n{H}{H}\r\n", {400}),
-    ("Host with a space", "GET @ HTTP/1.1\r\nHost: conform test\r\n\r\n", {400}),
-    ("Host with a path", "GET @ HTTP/1.1\r\nHost: conform.test/a\r\n\r\n", {400}),
-    ("Host with a user", "GET @ HTTP/1.1\r\nHost: user@conform.test\r\n\r\n", {400}),
-    ("Host with a comma", "GET @ HTTP/1.1\r\nHost: a.test, b.test\r\n\r\n", {400}),
-    ("Host with a bad port", "GET @ HTTP/1.1\r\nHost: conform.test:80a\r\n\r\n", {400}),
-    ("Host with port 99999", "GET @ HTTP/1.1\r\nHost: conform.test:99999\r\n\r\n", {400}),
-    ("Host with an open bracket", "GET @ HTTP/1.1\r\nHost: [::1\r\n\r\n", {400}),
-    ("absolute form with a bad authority", f"GET http://user@conform.test@ HTTP/1.1\r\n{H}\r\n", {400}),
-    ("absolute form without authority", f"GET http://@ HTTP/1.1\r\n{H}\r\n", {400}),
-    ("absolute form of another scheme", f"GET ftp://conform.test@ HTTP/1.1\r\n{H}\r\n", {400}),
-    ("target without slash", f"GET conform@ HTTP/1.1\r\n{H}\r\n", {400}),
-    ("asterisk with GET", f"GET * HTTP/1.1\r\n{H}X: @\r\n\r\n", {400}),
-    ("fragment", f"GET @#part HTTP/1.1\r\n{H}\r\n", {400}),
-    ("HTTP/0.9", "GET @\r\n\r\n", {400, 505}),
-    ("HTTP/2.0", f"GET @ HTTP/2.0\r\n{H}\r\n", {400, 505}),
-    ("HTTP/1.2", f"GET @ HTTP/1.2\r\n{H}\r\n", {400, 505}),
-    ("HTTP/1.10", f"GET @ HTTP/1.10\r\n{H}\r\n", {400, 505}),
-    ("http/1.1", f"GET @ http/1.1\r\n{H}\r\n", {400, 505}),
+    ("length and chunked", f"POST ~ HTTP/1.1\r\n{H}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {400}),
+    ("chunked and length", f"POST ~ HTTP/1.1\r\n{H}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", {400}),
+    ("chunked twice", f"POST ~ HTTP/1.1\r\n{H}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {400, 501}),
+    ("chunked, chunked", f"POST ~ HTTP/1.1\r\n{H}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", {400, 501}),
+    ("chunked, identity", f"POST ~ HTTP/1.1\r\n{H}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", {400, 501}),
+    ("identity", f"POST ~ HTTP/1.1\r\n{H}Transfer-Encoding: identity\r\nContent-Length: 3\r\n\r\nabc", {400, 501}),
+    ("gzip, chunked", f"POST ~ HTTP/1.1\r\n{H}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", {400, 501}),
+    ("xchunked", f"POST ~ HTTP/1.1\r\n{H}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", {400, 501}),
+    ("chunked in quotes", f"POST ~ HTTP/1.1\r\n{H}Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n", {400, 501}),
+    ("chunked with a parameter", f"POST ~ HTTP/1.1\r\n{H}Transfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n", {400, 501}),
+    ("empty coding", f"POST ~ HTTP/1.1\r\n{H}Transfer-Encoding:\r\nContent-Length: 3\r\n\r\nabc", {400, 501}),
+    ("coding behind a vertical tab", f"POST ~ HTTP/1.1\r\n{H}Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n", {400, 501}),
+    ("coding behind NUL", f"POST ~ HTTP/1.1\r\n{H}Transfer-Encoding:\0chunked\r\n\r\n0\r\n\r\n", {400, 501}),
+    ("coding on a folded line", f"POST ~ HTTP/1.1\r\n{H}Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", {400}),
+    ("coding with space before the colon", f"POST ~ HTTP/1.1\r\n{H}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", {400}),
+    ("coding with HTTP/1.0", f"POST ~ HTTP/1.0\r\n{H}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {400}),
+    ("lengths that differ", f"POST ~ HTTP/1.1\r\n{H}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", {400}),
+    ("lengths in a list", f"POST ~ HTTP/1.1\r\n{H}Content-Length: 3, 4\r\n\r\nabcd", {400}),
+    ("length +3", f"POST ~ HTTP/1.1\r\n{H}Content-Length: +3\r\n\r\nabc", {400}),
+    ("length -1", f"POST ~ HTTP/1.1\r\n{H}Content-Length: -1\r\n\r\n", {400}),
+    ("length 0x3", f"POST ~ HTTP/1.1\r\n{H}Content-Length: 0x3\r\n\r\nabc", {400}),
+    ("length 3 3", f"POST ~ HTTP/1.1\r\n{H}Content-Length: 3 3\r\n\r\nabc", {400}),
+    ("length empty", f"POST ~ HTTP/1.1\r\n{H}Content-Length:\r\n\r\n", {400}),
+    ("length of 20 digits", f"POST ~ HTTP/1.1\r\n{H}Content-Length: 99999999999999999999\r\n\r\n", {400, 413}),
+    ("length that wraps to 3", f"POST ~ HTTP/1.1\r\n{H}Content-Length: 18446744073709551619\r\n\r\nabc", {400, 413}),
+    ("length with space before the colon", f"POST ~ HTTP/1.1\r\n{H}Content-Length : 3\r\n\r\nabc", {400}),
+    ("length with tab before the colon", f"POST ~ HTTP/1.1\r\n{H}Content-Length\t: 3\r\n\r\nabc", {400}),
+    ("obs-fold", f"GET ~ HTTP/1.1\r\n{H}X-A: b\r\n c\r\n\r\n", {400}),
+    ("obs-fold by tab", f"GET ~ HTTP/1.1\r\n{H}X-A: b\r\n\tc\r\n\r\n", {400}),
+    ("first header line folded", f"GET ~ HTTP/1.1\r\n X-A: b\r\n{H}\r\n", {400}),
+    ("bare LF as line end", "GET ~ HTTP/1.1\nHost: conform.test\n\n", {400}),
+    ("bare LF within the head", f"GET ~ HTTP/1.1\r\n{H}X-A: b\nX-B: c\r\n\r\n", {400}),
+    ("bare CR within a value", f"GET ~ HTTP/1.1\r\n{H}X-A: b\rX-B: c\r\n\r\n", {400}),
+    ("bare CR before the end", f"GET ~ HTTP/1.1\r\n{H}X-A: b\r\r\n\r\n", {400}),
+    ("LF CR", f"GET ~ HTTP/1.1\r\n{H}X-A: b\n\rX-B: c\r\n\r\n", {400}),
+    ("NUL in a value", f"GET ~ HTTP/1.1\r\n{H}X-A: b\0c\r\n\r\n", {400}),
+    ("NUL in a name", f"GET ~ HTTP/1.1\r\n{H}X-\0A: b\r\n\r\n", {400}),
+    ("NUL in the target", f"GET ~\0 HTTP/1.1\r\n{H}\r\n", {400}),
+    ("DEL in a value", f"GET ~ HTTP/1.1\r\n{H}X-A: b\x7fc\r\n\r\n", {400}),
+    ("escape in a value", f"GET ~ HTTP/1.1\r\n{H}X-A: b\x1b[31m\r\n\r\n", {400}),
+    ("no name", f"GET ~ HTTP/1.1\r\n{H}: b\r\n\r\n", {400}),
+    ("no colon", f"GET ~ HTTP/1.1\r\n{H}X-A b\r\n\r\n", {400}),
+    ("space in a name", f"GET ~ HTTP/1.1\r\n{H}X A: b\r\n\r\n", {400}),
+    ("brackets in a name", f"GET ~ HTTP/1.1\r\n{H}X[A]: b\r\n\r\n", {400}),
+    ("eight-bit name", f"GET ~ HTTP/1.1\r\n{H}X-\xe4: b\r\n\r\n", {400}),
+    ("no Host", "GET ~ HTTP/1.1\r\nX-A: b\r\n\r\n", {400}),
+    ("two Hosts", f"GET ~ HTTP/1.1\r\n{H}Host: other.test\r\n\r\n", {400}),
+    ("the same Host twice", f"GET ~ HTTP/1.1\r\n{H}{H}\r\n", {400}),
+    ("Host with a space", "GET ~ HTTP/1.1\r\nHost: conform test\r\n\r\n", {400}),
+    ("Host with a path", "GET ~ HTTP/1.1\r\nHost: conform.test/a\r\n\r\n", {400}),
+    ("Host with a user", "GET ~ HTTP/1.1\r\nHost: user@conform.test\r\n\r\n", {400}),
+    ("Host with a comma", "GET ~ HTTP/1.1\r\nHost: a.test, b.test\r\n\r\n", {400}),
+    ("Host with a bad port", "GET ~ HTTP/1.1\r\nHost: conform.test:80a\r\n\r\n", {400}),
+    ("Host with port 99999", "GET ~ HTTP/1.1\r\nHost: conform.test:99999\r\n\r\n", {400}),
+    ("Host with an open bracket", "GET ~ HTTP/1.1\r\nHost: [::1\r\n\r\n", {400}),
+    ("absolute form with a bad authority", f"GET http://user@conform.test~ HTTP/1.1\r\n{H}\r\n", {400}),
+    ("absolute form without authority", f"GET http://~ HTTP/1.1\r\n{H}\r\n", {400}),
+    ("absolute form of another scheme", f"GET ftp://conform.test~ HTTP/1.1\r\n{H}\r\n", {400}),
+    ("target without slash", f"GET conform~ HTTP/1.1\r\n{H}\r\n", {400}),
+    ("asterisk with GET", f"GET * HTTP/1.1\r\n{H}X: ~\r\n\r\n", {400}),
+    ("fragment", f"GET ~#part HTTP/1.1\r\n{H}\r\n", {400}),
+    ("HTTP/0.9", "GET ~\r\n\r\n", {400, 505}),
+    ("HTTP/2.0", f"GET ~ HTTP/2.0\r\n{H}\r\n", {400, 505}),
+    ("HTTP/1.2", f"GET ~ HTTP/1.2\r\n{H}\r\n", {400, 505}),
+    ("HTTP/1.10", f"GET ~ HTTP/1.10\r\n{H}\r\n", {400, 505}),
+    ("http/1.1", f"GET ~ http/1.1\r\n{H}\r\n", {400, 505}),
     ("the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 505}),
     ("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40), {400}),
-    ("two spaces", f"GET  @ HTTP/1.1\r\n{H}\r\n", {400}),
-    ("a tab for a space", f"GET\t@ HTTP/1.1\r\n{H}\r\n", {400}),
-    ("space at the end", f"GET @ HTTP/1.1 \r\n{H}\r\n", {400, 505}),
-    ("space in front", f" GET @ HTTP/1.1\r\n{H}\r\n", {400}),
-    ("space within the target", f"GET @ a HTTP/1.1\r\n{H}\r\n", {400, 505}),
-    ("brackets as method", f"GE(T @ HTTP/1.1\r\n{H}\r\n", {400}),
-    ("method of 200 characters", f"{'M' * 200} @ HTTP/1.1\r\n{H}\r\n", {400, 501}),
-    ("three empty lines in front", f"\r\n\r\n\r\nGET @ HTTP/1.1\r\n{H}\r\n", {400}),
+    ("two spaces", f"GET  ~ HTTP/1.1\r\n{H}\r\n", {400}),
+    ("a tab for a space", f"GET\t~ HTTP/1.1\r\n{H}\r\n", {400}),
+    ("space at the end", f"GET ~ HTTP/1.1 \r\n{H}\r\n", {400, 505}),
+    ("space in front", f" GET ~ HTTP/1.1\r\n{H}\r\n", {400}),
+    ("space within the target", f"GET ~ a HTTP/1.1\r\n{H}\r\n", {400, 505}),
+    ("brackets as method", f"GE(T ~ HTTP/1.1\r\n{H}\r\n", {400}),
+    ("method of 200 characters", f"{'M' * 200} ~ HTTP/1.1\r\n{H}\r\n", {400, 501}),
+    ("three empty lines in front", f"\r\n\r\n\r\nGET ~ HTTP/1.1\r\n{H}\r\n", {400}),
     ("CONNECT", f"CONNECT conform.test:443 HTTP/1.1\r\n{H}\r\n", {400, 405, 501}),
-    ("head of 64 KB", f"GET @ HTTP/1.1\r\n{H}X-A: {'a' * 65536}\r\n\r\n", {431}),
-    ("200 header lines", f"GET @ HTTP/1.1\r\n{H}{''.join(f'X-{i}: {i}{chr(13)}{chr(10)}' for i in range(200))}\r\n", {431}),
-    ("target of 20 KB", f"GET @?{'a' * 20000} HTTP/1.1\r\n{H}\r\n", {414}),
-    ("body over the limit", f"POST @ HTTP/1.1\r\n{H}Content-Length: 67108865\r\n\r\n", {413}),
-    ("dots", f"GET /a/..@ HTTP/1.1\r\n{H}\r\n", {400}),
-    ("coded dots", f"GET /%2e%2E@ HTTP/1.1\r\n{H}\r\n", {400}),
-    ("dots behind a coded slash", f"GET @/..%2f..%2Fetc HTTP/1.1\r\n{H}\r\n", {400}),
-    ("backslash", f"GET @\\..\\etc HTTP/1.1\r\n{H}\r\n", {400}),
-    ("coded NUL", f"GET @%00 HTTP/1.1\r\n{H}\r\n", {400}),
-    ("broken percent code", f"GET @%zz HTTP/1.1\r\n{H}\r\n", {400}),
+    ("head of 64 KB", f"GET ~ HTTP/1.1\r\n{H}X-A: {'a' * 65536}\r\n\r\n", {431}),
+    ("200 header lines", f"GET ~ HTTP/1.1\r\n{H}{''.join(f'X-{i}: {i}{chr(13)}{chr(10)}' for i in range(200))}\r\n", {431}),
+    ("target of 20 KB", f"GET ~?{'a' * 20000} HTTP/1.1\r\n{H}\r\n", {414}),
+    ("body over the limit", f"POST ~ HTTP/1.1\r\n{H}Content-Length: 67108865\r\n\r\n", {413}),
 ]
-CHUNKED = f"POST @ HTTP/1.1\r\n{H}Transfer-Encoding: chunked\r\n\r\n"
+# Well-formed, but no path that a rule could be applied to safely: refused, and the connection goes on.
+BAD_PATHS = [
+    ("dots", f"GET /a/..~ HTTP/1.1\r\n{H}\r\n", {400}),
+    ("coded dots", f"GET /%2e%2E~ HTTP/1.1\r\n{H}\r\n", {400}),
+    ("dots behind a coded slash", f"GET ~/..%2f..%2Fetc HTTP/1.1\r\n{H}\r\n", {400}),
+    ("backslash", f"GET ~\\..\\etc HTTP/1.1\r\n{H}\r\n", {400}),
+    ("coded NUL", f"GET ~%00 HTTP/1.1\r\n{H}\r\n", {400}),
+    ("broken percent code", f"GET ~%zz HTTP/1.1\r\n{H}\r\n", {400}),
+]
+CHUNKED = f"POST ~ HTTP/1.1\r\n{H}Transfer-Encoding: chunked\r\n\r\n"
 # Bodies that break the chunked coding: refused, and never complete at the service.
 BAD_CHUNKS = [
     ("no digits", "\r\nabc\r\n0\r\n\r\n"), ("negative", "-3\r\nabc\r\n0\r\n\r\n"), ("0x", "0x3\r\nabc\r\n0\r\n\r\n"),
@@ -176,7 +179,7 @@ class WhatIsRefused(unittest.TestCase):
         raw = data.encode("latin-1") if isinstance(data, str) else data
         poison = f"GET {path}/poison HTTP/1.1\r\n{H}\r\n".encode()
         with wire.Client(port) as client:
-            client.send(raw.replace(b"@", path.encode()) + poison)
+            client.send(raw.replace(b"~", path.encode()) + poison)
             answer = refused_answer(client)
             client.sock.shutdown(socket.SHUT_WR)
             self.assertEqual(client.rest(), b"", "something was answered behind the refusal")
@@ -191,6 +194,18 @@ class WhatIsRefused(unittest.TestCase):
                 self.assertEqual(answer.json()["status"], answer.status)
                 self.assertEqual(backend.requests(path), [])
 
+    def test_paths_with_a_second_meaning_are_refused_and_never_sent_on(self):
+        with gateway.client() as client:
+            for number, (name, data, statuses) in enumerate(BAD_PATHS):
+                with self.subTest(name):
+                    path = f"/paths/{number}-"
+                    client.send(data.replace("~", path) + f"GET /paths/next-{number} HTTP/1.1\r\n{H}\r\n")
+                    answer = client.response()
+                    self.assertIn(answer.status, statuses)
+                    self.assertEqual(answer.json()["cause"], "bad_request")
+                    self.assertEqual(client.response().json()["target"], f"/paths/next-{number}")
+                    self.assertEqual(backend.requests(path), [])
+
     def test_bodies_that_break_the_chunked_coding_are_refused_and_never_whole_at_the_service(self):
         for number, (name, body) in enumerate(BAD_CHUNKS):
             with self.subTest(name):
@@ -202,7 +217,7 @@ class WhatIsRefused(unittest.TestCase):
 
     def test_a_chunk_that_breaks_late_ends_the_upload_without_a_second_request(self):
         with gateway.client() as client:
-            client.send(CHUNKED.replace("@", "/late-chunk") + "3\r\nabc\r\n")
+            client.send(CHUNKED.replace("~", "/late-chunk") + "3\r\nabc\r\n")
             wire.wait_until(lambda: backend.requests("/late-chunk"), what="the head at the service")
             client.send(f"zz\r\nGET /late-chunk/poison HTTP/1.1\r\n{H}\r\n")
             self.assertEqual(refused_answer(client).status, 400)
@@ -214,7 +229,7 @@ class WhatIsRefused(unittest.TestCase):
             with self.subTest(name), gateway.client() as client:
                 client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 try:
-                    for byte in data.replace("@", "/single-bytes").encode():
+                    for byte in data.replace("~", "/single-bytes").encode():
                         client.send(bytes([byte]))
                 except ConnectionError:
                     pass  # refused before the end
@@ -454,8 +469,8 @@ class HopByHop(unittest.TestCase):
         self.assertEqual((answer.headers.get("x-kept"), answer.headers.get("connection")), ("1", None))
 
     def test_connection_cannot_take_host_or_the_trace_away(self):
-        gateway.ask("GET", "/hop-protected", {"Connection": "Host, traceparent, X-Forwarded-For, Content-Length"})
-        seen = backend.requests("/hop-protected")[0].headers
+        gateway.ask("GET", "/protected-hop", {"Connection": "Host, traceparent, X-Forwarded-For, Content-Length"})
+        seen = backend.requests("/protected-hop")[0].headers
         for name in ("host", "traceparent", "x-forwarded-for"):
             self.assertEqual(len(seen.all(name)), 1, name)
 
@@ -524,7 +539,7 @@ class LargeBodies(unittest.TestCase):
         self.assertEqual(hashlib.sha256(gateway.ask("PUT", "/large/back", body=body).body).hexdigest(), digest)
         chunked = b"".join(b"%x\r\n%b\r\n" % (n, body[:n]) for n in (1, 100_000, 2_000_000)) + b"0\r\n\r\n"
         with gateway.client() as client:
-            client.send(CHUNKED.replace("@", "/large/chunked").encode() + chunked)
+            client.send(CHUNKED.replace("~", "/large/chunked").encode() + chunked)
             want = body[:1] + body[:100_000] + body[:2_000_000]
             self.assertEqual(client.response().json()["sha256"], hashlib.sha256(want).hexdigest())
 
@@ -598,7 +613,7 @@ class LimitsFromTheManifest(unittest.TestCase):
 
     def test_a_chunked_body_over_the_limit_is_cut(self):
         with tight.client() as client:
-            client.send(CHUNKED.replace("@", "/too-many-chunks"))
+            client.send(CHUNKED.replace("~", "/too-many-chunks"))
             try:
                 for _ in range(20):
                     client.send("400\r\n" + "a" * 1024 + "\r\n")
@@ -644,10 +659,10 @@ class LimitsFromTheManifest(unittest.TestCase):
             exchange.send(f"HTTP/1.1 200 OK\r\nContent-Length: {1 << 30}\r\n\r\n")
             while True:
                 exchange.send(b"x" * 65536)
-        backend.on("/tight-pour", pour)
+        backend.on("/pour-tight", pour)
         before = len(backend.cut)
         with tight.client(receive_buffer=65536) as client:
-            client.request("GET", "/tight-pour")
+            client.request("GET", "/pour-tight")
             wire.wait_until(lambda: len(backend.cut) > before, what="the gateway to give up on the client")
 
 
