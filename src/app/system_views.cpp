@@ -254,13 +254,13 @@ console::LogLine line_of(const supervisor::LogLine& line) {
     return {line.time, line.service, line.instance, std::string{supervisor::to_string(line.stream)}, line.text};
 }
 
-// Follows the supervisor's log for one reader, from a gate of its own that ends with it.
+// Follows the supervisor's log for one reader, until the reader leaves or `life` ends.
 class LogFollower final : public console::LogSubscription {
   public:
-    LogFollower(supervisor::LogStore& logs, std::vector<std::string> services, console::LogSink& sink)
-        : state_(std::make_shared<State>(std::move(services), &sink)) {
-        state_->lines = logs.subscribe();
-        state_->gate.spawn("follow logs", follow(state_));
+    LogFollower(supervisor::LogStore& logs, std::vector<std::string> services, console::LogSink& sink, rt::Gate& gate,
+                rt::Cancel& life)
+        : state_(std::make_shared<State>(std::move(services), &sink, logs.subscribe(), life)) {
+        gate.spawn("follow logs", follow(state_));
     }
     ~LogFollower() override {
         state_->sink = nullptr;
@@ -270,13 +270,16 @@ class LogFollower final : public console::LogSubscription {
     LogFollower& operator=(const LogFollower&) = delete;
 
   private:
-    // Outlives the follower by the turn in which its task ends.
+    // Outlives the follower by the turn in which its task ends; so the task must be in somebody else's gate.
     struct State {
+        State(std::vector<std::string> wanted, console::LogSink* to, std::unique_ptr<supervisor::LogSubscription> from,
+              rt::Cancel& life)
+            : services(std::move(wanted)), sink(to), lines(std::move(from)), cancel(&life) {}
+
         std::vector<std::string> services;
         console::LogSink* sink;
-        std::unique_ptr<supervisor::LogSubscription> lines = nullptr;
-        rt::Cancel cancel = {};
-        rt::Gate gate = {};
+        std::unique_ptr<supervisor::LogSubscription> lines;
+        rt::Cancel cancel;
     };
     static rt::Task<void> follow(std::shared_ptr<State> state) {
         for (;;) {
@@ -314,7 +317,7 @@ base::Result<std::unique_ptr<console::LogSubscription>> System::subscribe(consol
     if (past.size() > query.tail) std::advance(line, past.size() - query.tail);
     for (; line != past.end(); ++line) sink.on_line(line_of(*line->second));
     if (!query.follow) return std::make_unique<NoMore>();
-    return std::make_unique<LogFollower>(supervisor_.logs(), std::move(query.services), sink);
+    return std::make_unique<LogFollower>(supervisor_.logs(), std::move(query.services), sink, gate_, life_);
 }
 
 }  // namespace tl::app
