@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 
 #include "manifest/names.h"
 #include "proxy/route_table.h"
@@ -62,11 +63,10 @@ void check_calls(const Manifest& manifest, const Names& names, Diagnostics& diag
         // A cycle has no one place: the first service that it names is where it is said.
         Position at;
         for (const NamedService& service : services_of(manifest)) {
-            const bool named = cycle.find(service.name->value) != std::string::npos;
-            if (named && !service.config->mesh.calls.empty()) {
-                at = service.name->at;
-                break;
-            }
+            const std::string& name = service.name->value;
+            // A name is followed by a comma or a space, so that "order" is not taken for "order-book".
+            const bool first = cycle.starts_with(name) && (cycle[name.size()] == ',' || cycle[name.size()] == ' ');
+            if (first) at = service.name->at;
         }
         diagnostics.warning(at, cycle);
     }
@@ -88,13 +88,16 @@ void check_routes(const Manifest& manifest, const Names& names, Diagnostics& dia
         of_rule.push_back(&route);
     }
     const auto place = [&](size_t i) { return of_rule[i]->path.at; };
+    std::set<size_t> tied;  // of two equal routes one never gets a request, but that is not a second mistake
     for (const auto& [first, second] : proxy::RouteTable::conflicts(rules)) {
+        tied.insert(second);
         diagnostics.error(place(second),
                           fmt::format("this route takes the same requests as the one in line {}, and neither is more specific",
                                       place(first).line),
                           "change one, or give one a higher \"priority\"");
     }
     for (const auto& [strong, weak] : proxy::RouteTable::shadowed(rules)) {
+        if (tied.contains(weak)) continue;
         diagnostics.warning(place(weak), fmt::format("this route never gets a request: the one in line {} takes them all",
                                                      place(strong).line));
     }

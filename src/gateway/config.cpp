@@ -30,6 +30,8 @@ std::optional<std::string> check_rewrite(std::string_view path) {
 std::optional<std::string> check_host(std::string_view host) {
     const std::string_view name = host.starts_with("*.") ? host.substr(2) : host;
     if (name.find(':') != std::string_view::npos) return "must be a host name without a port";
+    // A "*" elsewhere would be taken literally and never match.
+    if (name.empty() || name.find('*') != std::string_view::npos) return "is no host name; write a.example or *.example";
     if (codec::is_valid_authority(name)) return std::nullopt;
     return "is no host name; write a.example or *.example";
 }

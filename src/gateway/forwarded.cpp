@@ -33,6 +33,16 @@ std::string_view client_ip(proxy::RequestContext& context) {
     return text;
 }
 
+// All lines of a list field as one value (RFC 9110 5.3), with `last` behind them.
+std::string_view extend(const codec::HeaderTable& headers, Field field, std::string_view last, base::Arena& arena) {
+    std::string_view all;
+    for (const codec::Header& header : headers) {
+        if (header.field != field || header.value.empty()) continue;
+        all = all.empty() ? header.value : arena.concat(all, ", ", header.value);
+    }
+    return all.empty() ? last : arena.concat(all, ", ", last);
+}
+
 }  // namespace
 
 proxy::Filter::Verdict ForwardedFilter::on_request(proxy::RequestContext& context) const {
@@ -45,10 +55,8 @@ proxy::Filter::Verdict ForwardedFilter::on_request(proxy::RequestContext& contex
                                     : arena.concat("for=", ip, ";host=\"", host, "\";proto=http");
     std::string_view chain = ip;
     if (trust_) {
-        const std::string_view before = headers.value(Field::x_forwarded_for);
-        if (!before.empty()) chain = arena.concat(before, ", ", ip);
-        const std::string_view hops = headers.value(Field::forwarded);
-        if (!hops.empty()) forwarded = arena.concat(hops, ", ", forwarded);
+        chain = extend(headers, Field::x_forwarded_for, ip, arena);
+        forwarded = extend(headers, Field::forwarded, forwarded, arena);
     }
     headers.set(Field::forwarded, forwarded);
     headers.set(Field::x_forwarded_for, chain);

@@ -28,7 +28,7 @@ void Http1Body::start(Framing framing, uint64_t length, uint64_t most) {
 
 std::optional<uint64_t> Http1Body::left() const {
     if (ended_) return 0;
-    if (framing_ == Framing::length) return left_;
+    if (framing_ == Framing::length && !stalled_) return left_;
     return std::nullopt;
 }
 
@@ -112,8 +112,12 @@ rt::Task<base::Result<Piece>> Http1Body::read(rt::Wait wait, base::Duration idle
             if (own_.empty()) own_.release();
             const rt::Wait step = wait.until(base::deadline_after(rt::this_loop().now(), idle));
             const rt::Wake wake = co_await stream_->readiness().wait_readable(step);
-            if (wake != rt::Wake::ready) co_return interrupted(wake);
-            unpaused_ = 0;
+            if (wake == rt::Wake::ready) {
+                unpaused_ = 0;
+                continue;
+            }
+            stalled_ = wake == rt::Wake::timeout;
+            co_return interrupted(wake);
         }
     }
 }

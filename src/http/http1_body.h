@@ -23,7 +23,7 @@ class Http1Body {
     [[nodiscard]] const codec::HeaderTable& trailers() const { return chunks_.trailers(); }
 
     [[nodiscard]] bool at_end() const { return ended_; }
-    // Bytes still to come; nullopt when unknown.
+    // Bytes still to come; nullopt when unknown, and when it stopped to come within its deadline.
     [[nodiscard]] std::optional<uint64_t> left() const;
     [[nodiscard]] uint64_t received() const { return received_; }
     // What was read beyond the end: the next message, or a tunnel's first bytes.
@@ -50,6 +50,7 @@ class Http1Body {
     size_t unpaused_ = 0;  // bytes read since read() last waited
     bool ended_ = true;
     bool stream_ended_ = false;
+    bool stalled_ = false;
 };
 
 // Writes all of `parts`; each step forward gets `idle` anew.

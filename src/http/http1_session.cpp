@@ -188,6 +188,8 @@ BodyLength Http1ServerExchange::request_length() const {
 bool Http1ServerExchange::may_keep_alive(const OutgoingResponse& response) const {
     if (!keep_ || !head_.keep_alive || session_->server_->idle_cancel_.requested()) return false;
     if (frame_ == Frame::until_close) return false;
+    // What follows a CONNECT may be meant for the tunnel that was refused: it must not be taken for requests.
+    if (head_.method == codec::Method::connect) return false;
     if (body_.at_end() || response.status < 200) return true;
     // The client waits for a 100 that never came, or is in the middle of a long body: it cannot be resumed.
     if (head_.expect_continue && !continued_ && body_.received() == 0) return false;

@@ -25,7 +25,8 @@ bool check_text(const TextRules& rules, std::string_view text, Position at, Read
     }
     if (!rules.check) return true;
     const std::optional<std::string> complaint = rules.check(text);
-    if (!complaint) return true;
+    // A check that returns std::string says "nothing is wrong" by "".
+    if (!complaint || complaint->empty()) return true;
     reader.diagnostics.error(at, fmt::format("{} \"{}\" {}", reader.label, shown(text), *complaint));
     return false;
 }

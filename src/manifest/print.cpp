@@ -115,6 +115,10 @@ class Printer {
             line(lead, note, indent);
             return map(node, indent + 2, false);
         }
+        if (node.is_map() && !node.entries.empty()) {
+            line(lead + " {}", note, indent);
+            return map(node, indent + 2, false);
+        }
         const std::string brief = node.is_list()  ? on_one_line(node)
                                   : node.is_map() ? "{}"
                                                   : scalar_text(node);

@@ -53,6 +53,10 @@ rt::Task<base::Result<void>> Attempt::exchange_on(http::ClientExchange& upstream
     auto head = co_await final_head(upstream, bounded);
     if (!head) {
         result = base::fail(std::move(client_error_ ? *client_error_ : head.error()));
+    } else if ((*head)->status == 101 && upgrade.protocol.empty()) {
+        result = base::fail(base::Error{.code = base::Code::invalid,
+                                        .side = base::Side::upstream,
+                                        .context = "it switched protocols although nobody asked it to"});
     } else if ((*head)->status == 101) {
         result = co_await relay_tunnel(*context_, upstream, **head);
     } else {
@@ -82,6 +86,8 @@ rt::Task<base::Result<codec::ResponseHead*>> Attempt::final_head(http::ClientExc
 
 rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstream, codec::ResponseHead& head) {
     telemetry::Record& record = context_->record;
+    // Before the fields of this hop are taken out: for HEAD the length is known by its field alone.
+    const http::BodyLength length = upstream.response_length();
     prepare_response(*context_, head);
     for (const auto& filter : std::views::reverse(context_->route->filters)) filter->on_response(*context_, head);
     record.status = head.status;
@@ -96,12 +102,12 @@ rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstr
         if (!whole) broken = std::move(ready->error());
     }
     const http::OutgoingResponse outgoing{
-        .status = head.status, .reason = head.reason, .headers = &head.headers, .length = upstream.response_length()};
+        .status = head.status, .reason = head.reason, .headers = &head.headers, .length = length};
     auto sent = co_await context_->exchange.send(outgoing, piece);
     record.bytes_out += piece.data.size();
-    const rt::Wait wait = {base::kNever, &context_->exchange.cancel()};
     while (whole && sent && !piece.end) {
-        auto next = co_await upstream.read(wait);
+        const rt::Wait silence = rt::this_loop().within(context_->route->traffic.stream_idle, &context_->exchange.cancel());
+        auto next = co_await upstream.read(silence);
         whole = next.has_value();
         if (!whole) {
             broken = std::move(next.error());

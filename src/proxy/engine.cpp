@@ -6,6 +6,7 @@ using namespace std::chrono_literals;
 
 Engine::Engine(telemetry::NameTable& names, OutcomeReporter report, size_t records)
     : names_(&names), report_(std::move(report)), records_(records) {
+    client_limits_.body_idle = 24h;  // a route's stream_idle says how long an answer may be silent
     gate_.spawn("sweep idle connections", sweep_loop());
 }
 

@@ -27,9 +27,20 @@ bool is_hop_by_hop(Field field) {
     }
 }
 
-// Fields that Connection may not take away: routing, framing and identity depend on them.
+// Fields that Connection may not take away: routing, framing and identity depend on them, and what the gateway says
+// about a client must not vanish at the client's word.
 bool is_protected(Field field) {
-    return field == Field::host || field == Field::expect || field == Field::traceparent;
+    switch (field) {
+        case Field::host:
+        case Field::expect:
+        case Field::traceparent:
+        case Field::x_request_id:
+        case Field::forwarded:
+        case Field::x_forwarded_for:
+        case Field::x_forwarded_host:
+        case Field::x_forwarded_proto: return true;
+        default: return false;
+    }
 }
 
 bool names_field(std::string_view connection, std::string_view name) {

@@ -83,7 +83,7 @@ rt::Task<void> DoorHandler::refuse(http::ServerExchange& exchange, uint16_t stat
     context.record.start_ns = base::wall_now().time_since_epoch().count();
     context.record.client = telemetry::ClientAddress::from(exchange.peer().raw());
     const bool too_large = status == 431 || status == 414;
-    context.refusal = {too_large ? Cause::head_too_large : cause_of(error), error.context};
+    context.refusal = {too_large ? Cause::head_too_large : cause_of(error), error.context, status};
     [[maybe_unused]] const auto sent = co_await send_problem(context);
     finish(*engine_, context);
 }

@@ -13,11 +13,13 @@ namespace {
 
 constexpr size_t kRoutesShown = 10;
 
+uint16_t status_of(const Denial& refusal) { return refusal.status != 0 ? refusal.status : info(refusal.cause).status; }
+
 nlohmann::ordered_json problem_of(const RequestContext& context) {
     const CauseInfo& cause = info(context.refusal.cause);
     nlohmann::ordered_json problem{{"type", fmt::format("urn:trunkline:cause:{}", cause.code)},
                                    {"title", cause.title},
-                                   {"status", cause.status},
+                                   {"status", status_of(context.refusal)},
                                    {"cause", cause.code}};
     if (!context.refusal.detail.empty()) problem["detail"] = context.refusal.detail;
     problem["trace_id"] = telemetry::to_hex(context.trace.trace);
@@ -34,19 +36,20 @@ nlohmann::ordered_json problem_of(const RequestContext& context) {
 
 rt::Task<base::Result<void>> send_problem(RequestContext& context) {
     const CauseInfo& cause = info(context.refusal.cause);
+    const uint16_t status = status_of(context.refusal);
     // Paths may hold bytes that are no UTF-8: they are shown as replacement characters, never refused here.
     const std::string body =
         problem_of(context).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
     codec::HeaderTable headers;
     headers.add(codec::Field::content_type, "application/problem+json");
     headers.add(codec::Field::cache_control, "no-store");
-    if (cause.status == 503) headers.add(codec::Field::retry_after, "1");
+    if (status == 503) headers.add(codec::Field::retry_after, "1");
     const std::string trace = telemetry::to_hex(context.trace.trace);
     headers.add("X-Trace-Id", trace);
     headers.add("X-Trunkline-Cause", cause.code);
     const http::OutgoingResponse response{
-        .status = cause.status, .headers = &headers, .length = {http::BodyLength::Kind::known, body.size()}};
-    context.record.status = cause.status;
+        .status = status, .headers = &headers, .length = {http::BodyLength::Kind::known, body.size()}};
+    context.record.status = status;
     context.record.set(telemetry::Record::kOwnReply);
     const auto sent = co_await context.exchange.send(response, {body, true});
     if (sent) context.record.bytes_out += body.size();

@@ -37,6 +37,7 @@ struct RouteRule {
 struct Denial {
     Cause cause = Cause::not_allowed;
     std::string detail;
+    uint16_t status = 0;  // of the answer; 0: the cause's own
 };
 
 // How requests to a service are treated. Stands in the manifest beside the service; a route may say otherwise.
