@@ -42,6 +42,7 @@ class Report:
     by_instance: collections.Counter = field(default_factory=collections.Counter)
     by_version: collections.Counter = field(default_factory=collections.Counter)
     by_pid: collections.Counter = field(default_factory=collections.Counter)
+    last_asked: dict = field(default_factory=dict)  # by pid: when its last GET was sent (time.monotonic)
     slowest: float = 0.0
 
     def failed(self, *kinds):
@@ -111,11 +112,12 @@ class Load:
             self.threads.append(thread)
         return self
 
-    def _ok(self, kind, took=0.0, value=None):
+    def _ok(self, kind, started=0.0, value=None):
         with self.lock:
             self.result.ok[kind] += 1
-            self.result.slowest = max(self.result.slowest, took)
             if value:
+                self.result.slowest = max(self.result.slowest, time.monotonic() - started)
+                self.result.last_asked[value.get("pid")] = max(started, self.result.last_asked.get(value.get("pid"), 0.0))
                 self.result.by_instance[value.get("instance")] += 1
                 self.result.by_version[value.get("version")] += 1
                 self.result.by_pid[value.get("pid")] += 1
@@ -139,7 +141,7 @@ class Load:
                 value = answer(response)
                 if value.get("n") != number:
                     raise Broken(f"the answer to {value.get('n')} came for request {number}")
-                self._ok("get", time.monotonic() - started, value)
+                self._ok("get", started, value)
             except (OSError, http.client.HTTPException, Broken, ValueError) as error:
                 self._fail("get", error)
                 connection.close()
