@@ -1,6 +1,7 @@
 # serial
 # deadline: 120
 """How it ends: by Ctrl-C, by SIGTERM, in a hurry, by kill -9. Nothing is left, and what was in flight is finished."""
+import json
 import os
 import pathlib
 import signal
@@ -69,6 +70,16 @@ class Stopping(unittest.TestCase):
 
     def test_sigterm_finishes_what_is_in_flight(self):
         self.check_stop_under_load(signal.SIGTERM)
+
+    def test_what_is_in_flight_may_still_call_other_services(self):
+        """Half way through its request a service calls another for the first time: that call is part of it."""
+        text = system.manifest(system.service(), system.service("front", replicas=1, calls=["echo"]),
+                               routes=("{ path: /*, to: front }",))
+        with system.System(text).start() as kit:
+            answers = self.in_flight(kit, 3, "/call?ms=1500&url=http://echo/echo")
+            kit.stop()
+            for status, body in answers():
+                self.assertEqual((status, json.loads(body)["status"]), (200, 200), body)
 
     def test_the_stop_command_ends_it_too(self):
         with system.System(system.manifest()).start() as kit:

@@ -9,7 +9,7 @@ POST /body                 {"length", "sha256", ...} of what came, with a length
 GET  /big?bytes=1000000    so many bytes of a pattern, their sha256 in X-Sha256
 GET  /ws                   a WebSocket that sends every text message back
 GET  /crash?code=3         ends the process instead of answering
-GET  /call?url=...         asks there (by HTTP_PROXY if it is no address of ours), tells status and body
+GET  /call?url=...&ms=500  waits, asks there (by HTTP_PROXY if that is a name), tells status and body
 
 Environment: HEALTH=bad (always 503), FLAKY=0.5 (that share of probes answers 500), CRASH_AT_START=3 (exit code),
 START_DELAY=0.5 (seconds), STUBBORN=1 (ignores SIGTERM), GRANDCHILD=1 (leaves a daemon behind, forked twice),
@@ -151,11 +151,14 @@ def crash(request):
 def call(request):
     import urllib.error
     import urllib.request
+    time.sleep(float(request.query.get("ms", "0")) / 1000)
     try:
         with urllib.request.urlopen(request.query["url"], timeout=10) as answer:
             told = {"status": answer.status, "body": answer.read().decode()}
     except urllib.error.HTTPError as error:
         told = {"status": error.code, "body": error.read().decode()}
+    except OSError as error:
+        told = {"status": 0, "body": str(error)}
     request.answer(200, told)
 
 
