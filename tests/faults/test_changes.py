@@ -1,9 +1,11 @@
 # deadline: 150
 """Changes under steady load: rolling restarts, a hundred manifests, a version that is ill. Clients notice none."""
+import json
+import threading
 import time
 import unittest
 
-from kit import system
+from kit import processes, system
 from kit.load import Load
 
 
@@ -103,6 +105,54 @@ class Changes(unittest.TestCase):
                     self.assertIn(b'"service": "echo"', kit.get("/other/x")[1])
                     self.assertEqual(list(kit.services()), ["echo"])
             self.check_nothing_failed(load.report())
+            kit.stop()
+
+
+    def test_a_path_moves_to_a_new_service_only_when_that_is_ready(self):
+        """And back again, when the new one goes: at no moment is there nobody for it."""
+        both = ("{ path: /*, to: echo }", "{ path: /echo, to: newcomer }")
+        newcomer = system.service("newcomer", replicas=2, env={"START_DELAY": "0.7"})
+        with system.System(system.manifest()).start() as kit:
+            with Load(kit.port) as load:
+                load.getters(4)
+                code, out = kit.apply(system.manifest(system.service(), newcomer, routes=both))
+                self.assertEqual(code, 0, out)
+                self.assertIn(b'"service": "newcomer"', kit.get("/echo")[1])
+                time.sleep(0.3)
+                code, out = kit.apply(system.manifest())
+                self.assertEqual(code, 0, out)
+                self.assertIn(b'"service": "echo"', kit.get("/echo")[1])
+                time.sleep(0.3)
+            report = load.report()
+            print(report, report.by_instance)
+            self.assertEqual(report.failures, [], report)
+            kit.stop()
+
+    def test_a_caller_that_is_replaced_may_call_until_its_end_what_its_successor_may_not(self):
+        front = {"replicas": 2, "grace": "6s"}
+        routes = ("{ path: /*, to: echo }", "{ path: /call, to: front }")
+
+        def text(calls, version):
+            return system.manifest(system.service(), system.service("front", calls=calls, version=version, **front),
+                                   routes=routes)
+        with system.System(text(["echo"], "1")).start() as kit:
+            url = processes.variable(system.service_pid(kit.instances("front")[0]), "ECHO_URL")
+            self.assertTrue(url)
+            answers = []
+
+            def ask():
+                answers.append(kit.get(f"/call?ms=1500&url={url}/echo"))
+            threads = [threading.Thread(target=ask) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            time.sleep(0.3)
+            code, out = kit.apply(text([], "2"))
+            self.assertEqual(code, 0, out)
+            for thread in threads:
+                thread.join(15)
+            for status, body, _ in answers:
+                self.assertEqual((status, json.loads(body)["status"]), (200, 200), body)
+            self.assertEqual(len(answers), 4)
             kit.stop()
 
 
