@@ -1,12 +1,15 @@
 # deadline: 60
 """Standard output that nobody reads, or that is closed: not a reason to stop serving."""
+import fcntl
 import os
+import pty
 import signal
 import subprocess
+import termios
 import time
 import unittest
 
-from kit import system
+from kit import processes, system
 from kit.load import Load
 
 
@@ -51,12 +54,30 @@ class Output(unittest.TestCase):
             kit.check_nothing_left()
 
     def test_a_terminal_that_is_closed_ends_it_in_order(self):
-        """The window is closed: SIGHUP. Services must not outlive it."""
-        with system.System(system.manifest()).start() as kit:
-            kit.send(signal.SIGHUP)
-            kit.wait()
+        """The window is closed: the kernel sends SIGHUP. Nobody could stop it by Ctrl-C any more, so it stops."""
+        with system.System(system.manifest()) as kit:
+            mine, its = pty.openpty()
+            kit.process = subprocess.Popen([system.BIN, "up", "--manifest", str(kit.file)], cwd=kit.folder,
+                                           env=kit.environment, stdin=its, stdout=its, stderr=its,
+                                           start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+            os.close(its)
+            kit.wait_ready()
+            os.close(mine)
+            self.assertEqual(kit.wait(), 0)
             kit.check_nothing_left()
-            self.assertFalse(os.path.exists(kit.folder / ".trunkline" / "run"), "the run should be forgotten")
+
+    def test_sighup_from_a_user_reads_the_manifest_again(self):
+        with system.System(system.manifest()).start() as kit:
+            self.assertEqual(kit.get("/new")[0], 200)
+            kit.write(system.manifest(routes=("{ path: /new, to: echo, rewrite: /echo }",)))
+            kit.send(signal.SIGHUP)
+            processes.wait_until(lambda: kit.get("/other")[0] == 404, 5, "the new routes")
+            self.assertEqual(kit.get("/new")[0], 200)
+            kit.write("system: [")
+            kit.send(signal.SIGHUP)
+            time.sleep(0.3)
+            self.assertEqual(kit.get("/new")[0], 200)
+            kit.stop()
 
 
 if __name__ == "__main__":
