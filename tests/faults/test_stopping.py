@@ -219,7 +219,7 @@ class Refusals(unittest.TestCase):
         with system.System(system.manifest()) as kit:
             for words in (("status",), ("services",), ("routes",), ("restart", "echo"), ("stop",), ("why", "abcdef01")):
                 code, out, err = kit.run(*words)
-                self.assertEqual(code, 1, f"{words}: {out}{err}")
+                self.assertEqual(code, 3, f"{words}: {out}{err}")
                 self.assertIn("trunkline up", out + err, words)
 
 
