@@ -16,6 +16,7 @@ START_DELAY=0.5 (seconds), STUBBORN=1 (ignores SIGTERM), GRANDCHILD=1 (leaves a 
 FLOOD=1 (writes a log line for every request). Every answer carries X-Instance and X-Pid.
 """
 import base64
+import functools
 import hashlib
 import json
 import os
@@ -55,7 +56,7 @@ class Request:
         if not line:
             raise Gone
         self.method, target, _ = line.decode("latin-1").split(" ", 2)
-        if "://" in target:
+        if not target.startswith("/"):
             target = "/" + target.split("/", 3)[3]
         self.path, _, query = target.partition("?")
         self.query = dict(urllib.parse.parse_qsl(query))
@@ -137,10 +138,20 @@ def body(request):
                          "n": request.query.get("n")})
 
 
-def big(request):
-    size = int(request.query.get("bytes", "1000000"))
+pattern_lock = threading.Lock()
+
+
+@functools.cache
+def pattern(size):
     data = (b"0123456789abcdef" * (size // 16 + 1))[:size]
-    request.answer(200, data, f"X-Sha256: {hashlib.sha256(data).hexdigest()}\r\n", "application/octet-stream")
+    return data, hashlib.sha256(data).hexdigest()
+
+
+def big(request):
+    with pattern_lock:
+        data, digest = pattern(int(request.query.get("bytes", "1000000")))
+    request.sock.sendall(f"HTTP/1.1 200 OK\r\n{IDENTITY}X-Sha256: {digest}\r\nContent-Length: {len(data)}\r\n\r\n".encode())
+    request.sock.sendall(data)
 
 
 def crash(request):

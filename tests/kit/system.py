@@ -29,8 +29,8 @@ STOP_SECONDS = 15.0
 
 def service(name="echo", replicas=2, **keys):
     """One service of a manifest, running service.py; `keys` are further lines, values as JSON."""
-    lines = [f"    {name}:", f"      run: {COMMAND}", f"      replicas: {replicas}"]
-    keys = {"health": {"http": "/healthz", "interval": "250ms"}, "grace": "6s", **keys}
+    lines = [f"    {name}:", f"      replicas: {replicas}"]
+    keys = {"run": COMMAND, "health": {"http": "/healthz", "interval": "250ms"}, "grace": "6s", **keys}
     keys["env"] = {"CONTROL": "{folder}", **keys.get("env", {})}
     lines += [f"      {key}: {json.dumps(value)}" for key, value in keys.items() if value is not None]
     return "\n".join(lines)
