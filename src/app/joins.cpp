@@ -26,6 +26,16 @@ rt::Task<base::Result<void>> RegistryBook::wait_healthy(std::string id, rt::Wait
     return registry_->wait_healthy(std::move(id), wait);
 }
 
+std::string RegistryBook::last_probe(const std::string& id) const {
+    const registry::RegistrySnapshot now = registry_->snapshot();
+    for (const auto& service : now.services) {
+        for (const auto& instance : service.instances) {
+            if (instance.id == id) return instance.last_probe;
+        }
+    }
+    return "";
+}
+
 rt::Task<base::Result<void>> RegistryBook::wait_service_healthy(std::string service, rt::Wait wait) {
     return registry_->wait_service_healthy(std::move(service), wait);
 }

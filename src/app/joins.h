@@ -20,6 +20,7 @@ class RegistryBook final : public supervisor::InstanceBook {
     void instance_starting(const supervisor::StartedInstance& instance) override;
     void instance_gone(const std::string& id, const std::string& reason) override;
     rt::Task<base::Result<void>> wait_healthy(std::string id, rt::Wait wait) override;
+    [[nodiscard]] std::string last_probe(const std::string& id) const override;
     rt::Task<base::Result<void>> wait_service_healthy(std::string service, rt::Wait wait) override;
     rt::Task<void> drain(std::string id, std::string reason, base::TimePoint deadline) override;
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "base/outlet.h"
 #include "proxy/cause.h"
 
 namespace tl::app {
@@ -15,11 +16,19 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr uint32_t kMostDefaultCores = 4;
+constexpr size_t kPipePiece = 4096;  // what a pipe takes as a whole
 
 uint32_t cores_of(const Manifest& manifest) {
     if (manifest.gateway.threads) return *manifest.gateway.threads;
     const auto available = static_cast<uint32_t>(std::max(1L, sysconf(_SC_NPROCESSORS_ONLN)));
     return std::min(available, kMostDefaultCores);
+}
+
+// As many lines as a pipe takes in one piece.
+std::string_view whole_lines(std::string_view text) {
+    if (text.size() <= kPipePiece) return text;
+    const size_t end = text.rfind('\n', kPipePiece - 1);
+    return text.substr(0, end == std::string_view::npos ? kPipePiece : end + 1);
 }
 
 std::string_view cause_code(uint8_t cause) { return cause < proxy::kCauses && cause > 0 ? proxy::info(static_cast<proxy::Cause>(cause)).code : ""; }
@@ -160,8 +169,10 @@ void System::retire_services(const LoadedManifest& before, const LoadedManifest&
     }
 }
 
-// What services write, to standard output: each line behind its instance.
+// What services write, to standard output: each line behind its instance. When that takes no more, this waits and the
+// services do not: the subscription loses what is too much and tells how many lines; `logs` has them all the same.
 rt::Task<void> System::print_output() {
+    const base::Outlet out{STDOUT_FILENO};
     const auto lines = supervisor_.logs().subscribe();
     for (;;) {
         const auto batch = co_await lines->next({base::kNever, &life_});
@@ -172,8 +183,13 @@ rt::Task<void> System::print_output() {
             text += options_.colour ? fmt::format("\033[35m{:<16}\033[0m {}\n", who, line->text)
                                     : fmt::format("{:<16} {}\n", who, line->text);
         }
-        // Standard output that takes no more must not stop the services: what does not fit is lost here, not in `logs`.
-        [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, text.data(), text.size());
+        for (std::string_view rest = text; !rest.empty();) {
+            const size_t taken = out.write(whole_lines(rest));
+            rest.remove_prefix(taken);
+            if (taken > 0) continue;
+            const rt::Wake wake = co_await rt::sleep(20ms, &life_);
+            if (wake == rt::Wake::cancelled) co_return;
+        }
     }
 }
 

@@ -73,6 +73,8 @@ class System final : public console::System {
     // system_changes.cpp
     [[nodiscard]] console::PlanView make_plan(const LoadedManifest& next) const;
     [[nodiscard]] rt::Task<base::Result<void>> carry_out(LoadedManifest next, console::ProgressSink& sink);
+    [[nodiscard]] rt::Task<void> run_services(std::vector<supervisor::ServiceSpec> specs, console::ProgressSink& sink,
+                                              std::string& failures);
     // system_views.cpp
     [[nodiscard]] rt::Task<telemetry::MetricsData> counters();
     [[nodiscard]] rt::Task<void> meter_loop();

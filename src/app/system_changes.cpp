@@ -3,7 +3,9 @@
 // the way. One change at a time.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
+#include <set>
 
 #include "app/system.h"
 #include "base/text.h"
@@ -99,6 +101,54 @@ std::string restart_only(const Manifest& now, const Manifest& next) {
     return "";
 }
 
+ServiceConfig* find_service(Manifest& manifest, std::string_view name) {
+    for (auto& context : manifest.contexts) {
+        for (auto& service : context.value) {
+            if (service.name.value == name) return &service.value;
+        }
+    }
+    return nullptr;
+}
+
+// `next`, in which services may still call what they could call before, removed services are still there, and so the
+// instances that will be replaced or stopped find everything where it was.
+LoadedManifest with_old_calls(const LoadedManifest& before, const LoadedManifest& next) {
+    LoadedManifest both = next;
+    for (const NamedService& old : services_of(before.manifest)) {
+        ServiceConfig* const now = find_service(both.manifest, old.name->value);
+        if (now == nullptr) {
+            both.manifest.contexts.add({*old.context, {}}).add(*old.name, *old.config);
+            continue;
+        }
+        auto& calls = now->mesh.calls;
+        for (const auto& callee : old.config->mesh.calls) {
+            if (std::ranges::find(calls, callee) == calls.end()) calls.push_back(callee);
+        }
+    }
+    return both;
+}
+
+// The same, with the public routes as they were, on the old addresses and the new ones.
+LoadedManifest with_old_routes(const LoadedManifest& before, LoadedManifest both) {
+    gateway::GatewayConfig& gateway = both.manifest.gateway;
+    gateway.routes = before.manifest.gateway.routes;
+    for (const auto& listen : before.manifest.gateway.listen) {
+        if (std::ranges::find(gateway.listen, listen) == gateway.listen.end()) gateway.listen.push_back(listen);
+    }
+    return both;
+}
+
+// `now` and those of `next` that are new.
+std::vector<supervisor::ServiceSpec> added_to(std::vector<supervisor::ServiceSpec> now,
+                                              const std::vector<supervisor::ServiceSpec>& next) {
+    std::set<std::string> names;
+    for (const auto& spec : now) names.insert(spec.name);
+    for (const auto& spec : next) {
+        if (!names.contains(spec.name)) now.push_back(spec);
+    }
+    return now;
+}
+
 }  // namespace
 
 console::PlanView System::make_plan(const LoadedManifest& next) const {
@@ -142,25 +192,38 @@ rt::Task<console::PlanResult> System::apply(std::string text, std::string file, 
     co_return view;
 }
 
+// Replaced instances live beside their successors for a while, and so do removed services beside new ones. Nothing is
+// refused on the way: what is new is opened and started under the old routes, then requests move over, then what changed
+// is replaced, and only then what nobody needs any more is closed.
 rt::Task<base::Result<void>> System::carry_out(LoadedManifest next, console::ProgressSink& sink) {
-    // New services are known and new doors are open before anything is started that needs them. Doors of services that
-    // go stay until their callers have been replaced, so the old doors are kept in a first step.
-    TL_CO_TRY(register_services(next));
-    const auto addressed = co_await register_addresses(next);
+    const LoadedManifest before = loaded_;
+    const LoadedManifest both = with_old_calls(before, next);
+    // Opens all doors, so a port that is taken ends this here, with nothing changed.
+    const LoadedManifest opened = with_old_routes(before, both);
+    TL_CO_TRY(co_await use_plane(opened));
+    TL_CO_TRY(register_services(both));
+    const auto addressed = co_await register_addresses(both);
     if (!addressed) co_return addressed;
-    LoadedManifest before = std::move(loaded_);
-    const auto next_specs = specs_of(next.manifest, next.folder);
-    const auto used = co_await use_plane(next);
-    if (!used) {
-        loaded_ = std::move(before);
-        co_return used;
-    }
+    const std::vector<supervisor::ServiceSpec> next_specs = specs_of(next.manifest, next.folder);
     loaded_ = std::move(next);
     probes_.set_folder(loaded_.folder);
     ++revision_;
 
     std::string failures;
-    const auto outcomes = co_await supervisor_.apply(next_specs, {base::kNever, &life_});
+    const std::vector<supervisor::ServiceSpec> with_new = added_to(supervisor_.specs(), next_specs);
+    if (with_new.size() > supervisor_.specs().size()) co_await run_services(with_new, sink, failures);
+    TL_CO_TRY(co_await use_plane(both));
+    co_await run_services(next_specs, sink, failures);
+    retire_services(before, loaded_);
+    TL_CO_TRY(co_await use_plane(loaded_));
+    if (!failures.empty()) co_return base::fail(base::Code::unavailable, failures);
+    co_return base::Result<void>{};
+}
+
+// Tells the sink each step, and adds what failed to `failures`.
+rt::Task<void> System::run_services(std::vector<supervisor::ServiceSpec> specs, console::ProgressSink& sink,
+                                    std::string& failures) {
+    const auto outcomes = co_await supervisor_.apply(std::move(specs), {base::kNever, &life_});
     for (const supervisor::Outcome& outcome : outcomes) {
         const std::string_view action = supervisor::to_string(outcome.step.action);
         if (outcome.error) {
@@ -171,9 +234,6 @@ rt::Task<base::Result<void>> System::carry_out(LoadedManifest next, console::Pro
                                          outcome.step.why.empty() ? "" : ": ", outcome.step.why));
         }
     }
-    retire_services(before, loaded_);
-    if (!failures.empty()) co_return base::fail(base::Code::unavailable, failures);
-    co_return base::Result<void>{};
 }
 
 rt::Task<base::Result<void>> System::restart(std::string service, console::ProgressSink& sink) {

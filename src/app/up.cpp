@@ -90,12 +90,16 @@ rt::Task<void> reload(System& system) {
     }
 }
 
-// Signals until one of them, or the admin API, asks for the end. SIGHUP applies the manifest anew, SIGQUIT prints who
-// waits for whom.
+// A terminal that was closed answers no question any more. Nobody could stop us by Ctrl-C then.
+bool lost_terminal(bool had_one) { return had_one && isatty(STDIN_FILENO) == 0; }
+
+// Signals until one of them, or the admin API, asks for the end. SIGHUP applies the manifest anew, unless it says that
+// the terminal was closed; SIGQUIT prints who waits for whom.
 rt::Task<std::string> wait_for_end(System& system, rt::SignalReader& signals) {
     rt::Gate reloads;
     rt::Cancel enough;
     std::string reason;
+    const bool had_terminal = isatty(STDIN_FILENO) == 1;
     rt::Gate watch;
     const auto watch_stop = [](System& of, rt::Cancel& cancel) -> rt::Task<void> {
         co_await of.stop_asked().wait({base::kNever, &cancel});
@@ -106,6 +110,8 @@ rt::Task<std::string> wait_for_end(System& system, rt::SignalReader& signals) {
         const auto signal = co_await signals.next({base::kNever, &enough});
         if (!signal) {
             reason = "stopped by the admin API";
+        } else if (*signal == SIGHUP && lost_terminal(had_terminal)) {
+            reason = "its terminal was closed";
         } else if (*signal == SIGHUP) {
             reloads.spawn("reload", reload(system));
         } else if (*signal == SIGQUIT) {
@@ -193,7 +199,9 @@ int run_up(const UpOptions& options) {
     rt::Loop loop;
     loop.run_until_done(run_system(options, **ground, std::move(*loaded), exit_code));
     (*ground)->guard.clean_exit();
-    supervisor::forget_run(options.project.state_dir);
+    // Processes that got away from their services' groups belong to the run all the same.
+    const supervisor::Leftovers left = supervisor::clean_leftovers(options.project.state_dir);
+    if (left.processes > 0) TL_LOG(warning, "up", "the services left processes behind; ended: {}", left.in_words());
     return exit_code;
 }
 

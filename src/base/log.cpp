@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "base/clock.h"
+#include "base/outlet.h"
 #include "base/units.h"
 
 namespace tl::base {
@@ -75,8 +76,9 @@ bool log_enabled(Level level) { return level >= g_least.load(std::memory_order_r
 void write_log(Level level, std::string_view room, std::string_view message) {
     const std::string line =
         g_format == LogFormat::json ? json_line(level, room, message) : readable_line(level, room, message);
-    // A log that cannot be written must not stop the product: the result is of no use here.
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+    // A log that cannot be written, or that nobody reads, must not stop the product: then the line is lost.
+    static const Outlet err{STDERR_FILENO};
+    [[maybe_unused]] const auto taken = err.write(line);
 }
 
 Level level_of(const Error& error) {

@@ -182,10 +182,11 @@ rt::Task<base::Result<void>> Instance::wait_ready(rt::Wait wait) {
 base::Error Instance::failure() const {
     std::string what =
         fmt::format("{} was not healthy within {}", id_, base::format_duration(spec_->run.start_deadline));
+    const std::string probe = shop_.book.last_probe(id_);
     if (ended_)
         what = fmt::format("{} {} before it was healthy", id_, last_exit_);
-    else if (!last_exit_.empty())
-        what += fmt::format(" ({})", last_exit_);
+    else if (!probe.empty() || !last_exit_.empty())
+        what += fmt::format(" ({})", probe.empty() ? last_exit_ : probe);
     return {.code = ended_ ? base::Code::unavailable : base::Code::timeout, .context = what + last_lines(kShownLines)};
 }
 

@@ -31,6 +31,8 @@ class InstanceBook {
 
     // Resumes when the instance may get traffic.
     [[nodiscard]] virtual rt::Task<base::Result<void>> wait_healthy(std::string id, rt::Wait wait) = 0;
+    // What its last probe said, for explaining a wait that was in vain; "" if nothing is known.
+    [[nodiscard]] virtual std::string last_probe(const std::string& /*id*/) const { return ""; }
     // Resumes when at least one instance of the service may get traffic; also for services given by address.
     [[nodiscard]] virtual rt::Task<base::Result<void>> wait_service_healthy(std::string service, rt::Wait wait) = 0;
     // No new request goes to it from now on. Resumes when every balancer has acknowledged that and none is in flight,

@@ -74,7 +74,7 @@ int finish(const Session& session, const ProgressPrinter& printer, std::string_v
     const auto last = console::read_view<console::ProgressLine>(printer.last);
     if (last.done) return kOk;
     if (last.failed) {
-        if (!session.json) session.terminal.complain(harmless(last.text));
+        if (!session.json) session.terminal.complain(harmless_lines(last.text));
         return kFailed;
     }
     session.terminal.complain(
@@ -92,7 +92,7 @@ int report(const Session& session, const Failure& failure) {
     if (!failure.diagnostics.empty()) {
         std::fwrite(failure.diagnostics.data(), 1, failure.diagnostics.size(), session.terminal.err);
     }
-    session.terminal.complain(harmless(failure.sentence));
+    session.terminal.complain(harmless_lines(failure.sentence));
     return failure.exit_code;
 }
 

@@ -270,7 +270,7 @@ std::string show_log_line(const console::LogLine& line, size_t name_width, bool 
 
 std::string show_progress(const console::ProgressLine& line, bool colour) {
     const Tone tone = line.failed ? Tone::bad : line.done ? Tone::good : Tone::plain;
-    return toned(harmless(line.text), tone, colour) + "\n";
+    return toned(harmless_lines(line.text), tone, colour) + "\n";
 }
 
 }  // namespace tl::app

@@ -131,4 +131,15 @@ std::string harmless(std::string_view text) {
     return base::printable(plain, kMost);
 }
 
+std::string harmless_lines(std::string_view text) {
+    std::string out;
+    for (;;) {
+        const size_t end = text.find('\n');
+        out += harmless(text.substr(0, end));
+        if (end == std::string_view::npos) return out;
+        out += '\n';
+        text.remove_prefix(end + 1);
+    }
+}
+
 }  // namespace tl::app

@@ -41,5 +41,7 @@ struct Terminal {
 // Text from outside on one line: escape sequences (colours of its own) dropped, control bytes shown as \xNN, tabs as
 // spaces. Nothing of it is obeyed by the terminal.
 [[nodiscard]] std::string harmless(std::string_view text);
+// The same for text of several lines.
+[[nodiscard]] std::string harmless_lines(std::string_view text);
 
 }  // namespace tl::app

@@ -48,6 +48,7 @@ TEST(Terminal, NothingFromOutsideIsObeyed) {
     EXPECT_EQ(harmless("a\x1b]0;title\x07"), "a\\x1b]0;title\\x07");
     EXPECT_EQ(harmless("\x1b["), "");
     EXPECT_EQ(harmless("a\r\nb"), "a\\x0d\\x0ab");
+    EXPECT_EQ(harmless_lines("a\n\x1b[31mb\x1b[0m\r\n"), "a\nb\\x0d\n");
 }
 
 TEST(Words, AreShort) {

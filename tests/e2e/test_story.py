@@ -1,0 +1,116 @@
+# deadline: 120
+"""The shop under the real binary: the customer's story, what `why` tells of an order, and what Trunkline needs for it."""
+import http.client
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+
+from kit import processes, system
+
+BIN = os.environ.get("TRUNKLINE_BIN_DIR", os.path.dirname(system.BIN))
+MB = 1 << 20
+INSTANCES = 10  # of the shop's seven services
+CALLEES = {"users", "products", "inventory", "payments", "shipping", "notifications"}
+
+
+def all_hops(hops):
+    for hop in hops:
+        yield hop
+        yield from all_hops(hop["calls"])
+
+
+class Story(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        for program in ("node", "sqlite3"):
+            if shutil.which(program) is None:
+                raise unittest.SkipTest(f"{program} is not installed; ./dev setup does it")
+        scratch = tempfile.TemporaryDirectory(prefix="trunkline-kit-", ignore_cleanup_errors=True)
+        cls.addClassCleanup(scratch.cleanup)
+        cls.shop = system.copy_example("shop", scratch.name)
+        cls.kit = system.System(folder=cls.shop, environment={"SHOP_BIN": BIN})
+        cls.addClassCleanup(cls.kit.close)
+        text = cls.kit.file.read_text()
+        assert "listen: 8080" in text
+        cls.kit.file.write_text(text.replace("listen: 8080", f"listen: {cls.kit.port}"))
+        began = time.monotonic()
+        cls.kit.start(ready=False)
+        processes.wait_until(lambda: processes.accepts(cls.kit.port) and cls.kit.get("/api/products")[0] == 200, 30,
+                             lambda: f"a first answer; trunkline said:\n{cls.kit.said()}")
+        print(f"first answer of a service {1000 * (time.monotonic() - began):.0f} ms after the start of everything")
+        cls.kit.wait_ready(seconds=30)
+        print(f"all {len(cls.kit.instances())} instances healthy after {1000 * (time.monotonic() - began):.0f} ms")
+
+    def play(self):
+        done = subprocess.run([self.shop / "story", f"http://127.0.0.1:{self.kit.port}", "--json"], capture_output=True,
+                              text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        return json.loads(done.stdout)
+
+    def test_1_the_story_ends_well_undo_included(self):
+        told = self.play()
+        self.assertEqual([check for check in told["checks"] if not check["ok"]], [])
+        names = " ".join(check["name"] for check in told["checks"])
+        self.assertIn("undone were: stock", names)
+        self.assertIn("undone were: payment, stock", names)
+
+    def test_2_why_shows_every_hop_of_an_order_with_its_instance(self):
+        told = self.play()
+        order = next(r for r in told["requests"] if r["method"] == "POST" and r["path"] == "/api/orders" and r["status"] == 201)
+        trace = self.kit.cli("why", order["trace_id"])
+        self.assertEqual(trace["trace"], order["trace_id"])
+        self.assertTrue(trace["complete"], trace)
+        self.assertEqual(len(trace["hops"]), 1, "the order is one tree")
+        root = trace["hops"][0]
+        self.assertEqual((root["service"], root["status"]), ("orders", 201), root)
+        hops = list(all_hops(trace["hops"]))
+        self.assertEqual({hop["service"] for hop in hops}, CALLEES | {"orders"})
+        for hop in hops:
+            self.assertTrue(hop["instance"].startswith(hop["service"]), hop)
+            self.assertGreaterEqual(hop["attempts"] if isinstance(hop["attempts"], int) else len(hop["attempts"]), 1, hop)
+        for hop in all_hops(root["calls"]):
+            self.assertEqual(hop["caller"], "orders", hop)
+        code, text, _ = self.kit.run("why", order["trace_id"])
+        self.assertEqual(code, 0)
+        for name in CALLEES:
+            self.assertIn(f"orders -> {name}", text)
+
+    def test_3_a_call_that_is_not_allowed_is_refused_with_the_line_to_add(self):
+        """users calls nobody; its sidecar says so, and names the line."""
+        users = self.kit.instances("users")[0]
+        proxy = processes.variable(system.service_pid(users), "HTTP_PROXY")
+        self.assertTrue(proxy, "each service is told of its sidecar")
+        connection = http.client.HTTPConnection(proxy.removeprefix("http://").rstrip("/"), timeout=10)
+        connection.request("GET", "http://payments/healthz")
+        answer = connection.getresponse()
+        problem = json.loads(answer.read())
+        connection.close()
+        self.assertEqual((answer.status, problem["cause"]), (403, "not_allowed"), problem)
+        self.assertIn("calls: [payments]", problem["detail"])
+
+    def test_4_trunkline_itself_stays_under_40_mb(self):
+        for _ in range(3):
+            self.play()
+        used = processes.rss(self.kit.process.pid)
+        print(f"trunkline with the shop running: {used / MB:.1f} MB resident")
+        self.assertLess(used, 40 * MB)
+        self.assertEqual(len(self.kit.instances()), INSTANCES)
+
+    def test_5_an_order_survives_the_death_of_an_instance_and_a_rolling_restart(self):
+        for name in ("orders", "inventory"):
+            os.kill(system.service_pid(self.kit.instances(name)[0]), 9)
+            processes.wait_until(lambda name=name: self.kit.services()[name]["replicas_healthy"] == 2, 10, f"{name} to be well")
+        code, out, err = self.kit.run("restart", "products")
+        self.assertEqual(code, 0, out + err)
+        self.play()
+
+    def test_9_it_stops_and_leaves_nothing(self):
+        print(f"stopped within {self.kit.stop():.2f} s")
+
+
+if __name__ == "__main__":
+    unittest.main()
