@@ -128,6 +128,30 @@ class Changes(unittest.TestCase):
             self.assertEqual(report.failures, [], report)
             kit.stop()
 
+    def test_a_service_that_others_run_is_added_moved_and_removed(self):
+        """Its instances are given by address: here the two of another system's service."""
+        def text(addresses):
+            lines = ["    far:", f"      address: {json.dumps(addresses)}"]
+            return system.manifest(system.service(), "\n".join(lines), routes=("{ path: /*, to: echo }", "{ path: /echo, to: far }"))
+        with system.System(system.manifest()).start() as others, system.System(system.manifest()).start() as kit:
+            there = [f"127.0.0.1:{instance['port']}" for instance in others.instances()]
+            with Load(kit.port) as load:
+                load.getters(3)
+                for addresses in ([there[0]], there, [there[1]]):
+                    code, out = kit.apply(text(addresses))
+                    self.assertEqual(code, 0, out)
+                    status, body, _ = kit.get("/echo")
+                    self.assertEqual(status, 200, body)
+                    self.assertIn(json.loads(body)["pid"], {system.service_pid(x) for x in others.instances()})
+                    time.sleep(0.2)
+                code, out = kit.apply(system.manifest())
+                self.assertEqual(code, 0, out)
+            report = load.report()
+            print(report)
+            self.assertEqual(report.failures, [], report)
+            kit.stop()
+            others.stop()
+
     def test_a_caller_that_is_replaced_may_call_until_its_end_what_its_successor_may_not(self):
         front = {"replicas": 2, "grace": "6s"}
         routes = ("{ path: /*, to: echo }", "{ path: /call, to: front }")

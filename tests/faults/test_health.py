@@ -22,7 +22,7 @@ class Health(unittest.TestCase):
         return next(x["state"] for x in kit.services()["echo"]["instances"] if x["id"] == instance_id)
 
     def test_a_crash_is_noticed_within_a_second_and_no_client_sees_it(self):
-        slow_restart = {"first": "5s", "most": "5s"}
+        slow_restart = {"first": "5s", "most": "5s", "crash_loop_after": 1}
         with system.System(system.manifest(system.service(restart=slow_restart))).start() as kit:
             victim = kit.instances("echo")[0]
             with Load(kit.port) as load:
