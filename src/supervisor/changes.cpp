@@ -144,6 +144,11 @@ rt::Task<base::Result<void>> Supervisor::replace_all(ServicePtr service, SpecPtr
         co_return replaced;
     }
     service->mixed = false;
+    // When fewer are wanted, what goes is old: scale() would choose the youngest, which are the successors.
+    Instances surplus{old.begin() + static_cast<std::ptrdiff_t>(kept), old.end()};
+    if (!surplus.empty()) {
+        co_await stop_instances(service, std::move(surplus), "fewer instances are wanted", base::kNever);
+    }
     const auto scaled = co_await scale(service, next);
     co_return scaled;
 }

@@ -318,6 +318,22 @@ TEST(Supervisor, apply_adds_scales_and_removes) {
     });
 }
 
+TEST(Supervisor, a_new_version_with_fewer_instances_leaves_none_of_the_old_one) {
+    World world;
+    world.play([](World& w) -> rt::Task<void> {
+        std::vector<ServiceSpec> specs{w.service("orders", kServe)};
+        specs[0].run.replicas = 3;
+        w.supervisor.start(specs);
+        co_await w.all_running("orders", 3);
+        specs[0].run.version = "2";
+        specs[0].run.replicas = 1;
+        const auto outcomes = co_await w.supervisor.apply(specs);
+        EXPECT_FALSE(outcomes[0].error);
+        EXPECT_EQ(w.instances("orders").size(), 1U);
+        EXPECT_EQ(w.instances("orders")[0].version, "2");
+    });
+}
+
 TEST(Supervisor, a_change_of_a_service_that_still_waits_is_what_it_starts_as) {
     World world;
     bool stock_is_up = false;
