@@ -46,13 +46,18 @@ class Changes(unittest.TestCase):
                 load.getters(4, pace=0.02).posters(1).streamers(2).websockets(2)
                 began = time.monotonic()
                 for i in range(1, 101):
+                    if i == 20:
+                        rss, files = processes.rss(kit.process.pid), processes.open_files(kit.process.pid)
                     code, out = kit.apply(changed(i))
                     self.assertEqual(code, 0, f"manifest {i}: {out}")
                     # It is in force when apply returns, everywhere: not soon, and not on some cores.
                     for _ in range(4):
                         self.assertEqual(kit.get(f"/only/{i}")[0], 200)
                 took = time.monotonic() - began
-            print(f"100 manifests in {took:.1f} s")
+                more = processes.rss(kit.process.pid) - rss, processes.open_files(kit.process.pid) - files
+            print(f"100 manifests in {took:.1f} s; from the 20th on {more[0] >> 10} KB and {more[1]} descriptors more")
+            self.assertLess(more[0], 8 << 20, "each manifest leaves something in memory")
+            self.assertLess(more[1], 30, "descriptors are left open")
             self.check_nothing_failed(load.report())
             self.assertEqual(kit.cli("status")["revision"], 101)
             self.assertEqual({instance["version"] for instance in kit.instances("echo")}, {"1"})
@@ -78,6 +83,35 @@ class Changes(unittest.TestCase):
             code, out = kit.apply(system.manifest(system.service(version="3")))
             self.assertEqual(code, 0, out)
             self.assertIn(b'"version": "3"', kit.get("/echo")[1])
+            kit.stop()
+
+    def test_a_new_version_with_fewer_or_more_replicas_is_only_the_new_version(self):
+        with system.System(system.manifest(system.service(replicas=3))).start() as kit:
+            with Load(kit.port) as load:
+                load.getters(2).posters(1).streamers(1).websockets(1)
+                for version, replicas in (("2", 1), ("3", 3), ("4", 2)):
+                    code, out = kit.apply(system.manifest(system.service(version=version, replicas=replicas)))
+                    self.assertEqual(code, 0, out)
+                    self.assertEqual([x["version"] for x in kit.instances("echo")], [version] * replicas)
+                time.sleep(1)
+            self.check_nothing_failed(load.report())
+            kit.stop()
+
+    def test_a_second_change_at_the_same_time_is_refused_or_waits(self):
+        slow = {"START_DELAY": "1.5"}
+        with system.System(system.manifest()).start() as kit:
+            first = []
+            kit.write(system.manifest(system.service(version="2", replicas=1, env=slow)))
+            thread = threading.Thread(target=lambda: first.append(kit.run("apply")))
+            thread.start()
+            time.sleep(0.5)
+            code, out, err = kit.run("restart", "echo")
+            thread.join(30)
+            self.assertEqual(first[0][0], 0, first)
+            self.assertIn(code, (0, 1), out + err)
+            if code == 1:
+                self.assertIn("another change", out + err)
+            self.assertIn(b'"version": "2"', kit.get("/echo")[1])
             kit.stop()
 
     def test_a_broken_manifest_changes_nothing(self):

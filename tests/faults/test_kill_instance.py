@@ -41,6 +41,24 @@ class KillInstance(unittest.TestCase):
             self.assertIn("SIGKILL", " ".join(x["last_exit"] for x in shown["instances"]))
             kit.stop()
 
+    def test_what_is_not_safe_to_repeat_is_not_repeated(self):
+        """A POST that kills whoever gets it: one dies. A GET of the same kind is tried three times, and no more."""
+        slow = {"first": "9s", "most": "9s", "crash_loop_after": 1}
+        with system.System(system.manifest(system.service(replicas=5, restart=slow))).start() as kit:
+            status, body, headers = kit.get("/crash?code=4", method="POST", body=b"x")
+            self.assertEqual((status, headers["X-Trunkline-Cause"]), (502, "upstream_reset"), body)
+            time.sleep(0.3)
+            self.assertEqual(len(kit.instances("echo")), 4)
+            status, body, headers = kit.get("/crash?code=4")
+            self.assertEqual((status, headers["X-Trunkline-Cause"]), (502, "upstream_reset"), body)
+            time.sleep(0.3)
+            self.assertEqual(len(kit.instances("echo")), 1)
+            trace = kit.cli("why", headers["X-Trace-Id"])
+            attempts = trace["hops"][0]["attempts"]
+            self.assertEqual(attempts if isinstance(attempts, int) else len(attempts), 3, trace)
+            self.assertEqual(kit.get("/echo")[0], 200)
+            kit.stop()
+
     def test_the_only_instance_comes_back_and_says_what_it_was(self):
         with system.System(system.manifest(system.service(replicas=1))).start() as kit:
             # The only try broke (502), or a second one found nobody (503).

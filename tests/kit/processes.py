@@ -64,6 +64,11 @@ def rss(pid):
     return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
+def open_files(pid):
+    """How many descriptors a process has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
 def accepts(port, host="127.0.0.1"):
     """Whether a connection to the port opens."""
     with socket.socket() as probe:
