@@ -97,7 +97,8 @@ class Story(unittest.TestCase):
             self.play()
         used = processes.rss(self.kit.process.pid)
         print(f"trunkline with the shop running: {used / MB:.1f} MB resident")
-        self.assertLess(used, 40 * MB)
+        if not system.SANITIZED:
+            self.assertLess(used, 40 * MB)
         self.assertEqual(len(self.kit.instances()), INSTANCES)
 
     def test_5_an_order_survives_the_death_of_an_instance_and_a_rolling_restart(self):

@@ -56,7 +56,8 @@ class Changes(unittest.TestCase):
                 took = time.monotonic() - began
                 more = processes.rss(kit.process.pid) - rss, processes.open_files(kit.process.pid) - files
             print(f"100 manifests in {took:.1f} s; from the 20th on {more[0] >> 10} KB and {more[1]} descriptors more")
-            self.assertLess(more[0], 8 << 20, "each manifest leaves something in memory")
+            if not system.SANITIZED:
+                self.assertLess(more[0], 8 << 20, "each manifest leaves something in memory")
             self.assertLess(more[1], 30, "descriptors are left open")
             self.check_nothing_failed(load.report())
             self.assertEqual(kit.cli("status")["revision"], 101)

@@ -22,7 +22,9 @@ BIN = os.environ.get("TRUNKLINE_BIN", str(ROOT / "build/release/bin/trunkline"))
 PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.executable
 SERVICE = pathlib.Path(__file__).resolve().parent / "service.py"
 COMMAND = f"{PYTHON} {SERVICE}"
-START_SECONDS = 20.0
+# A sanitizer makes everything slower, and memory says nothing.
+SANITIZED = os.path.exists(BIN) and b"__asan_init" in pathlib.Path(BIN).read_bytes()
+START_SECONDS = 60.0 if SANITIZED else 20.0
 # How long a Ctrl-C may take here: the grace of the manifests below and what a busy machine adds.
 STOP_SECONDS = 15.0
 
