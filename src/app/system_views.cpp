@@ -124,7 +124,8 @@ rt::Task<std::vector<console::ServiceView>> System::services() {
         for (const auto& known : registered.services) {
             if (known.name != view.name) continue;
             view.replicas_healthy = static_cast<uint32_t>(known.healthy);
-            if (known.panic) view.panic = known.reason;
+            // The views say "panic" themselves.
+            if (known.panic) view.panic = known.reason.starts_with("panic: ") ? known.reason.substr(7) : known.reason;
             for (const auto& instance : known.instances) view.instances.push_back(instance_of(instance, view.name));
         }
         if (running != nullptr) {
