@@ -275,7 +275,7 @@ class Tables(unittest.TestCase):
         self.assertGreater(status["rss_bytes"], 1 << 20)
         self.assertLess(status["rss_bytes"], 64 << 20)
         text = observed.cli("status").stdout
-        for word in ("observed", "one-1", "one-2", "two-1", "healthy", str(observed.port)):
+        for word in ("observed", "one", "2/2", "two", "gone", "healthy", str(observed.port)):
             self.assertIn(word, text)
         self.assertNotIn("\x1b", text)
 
@@ -291,7 +291,9 @@ class Tables(unittest.TestCase):
                 pass
         self.assertEqual([i["id"] for i in one["instances"]], ["one-1", "one-2"])
         self.assertEqual(services["gone"]["instances"][0]["pid"], 0)
-        self.assertIn("one-2", observed.cli("services").stdout)
+        text = observed.cli("services").stdout
+        for word in ("one-1", "one-2", "two-1", "first", "healthy"):
+            self.assertIn(word, text)
 
     def test_routes(self):
         routes = {r["path"]: r for r in observed.json("routes")["routes"]}
