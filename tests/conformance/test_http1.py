@@ -5,6 +5,7 @@ The rule behind every case: what arrives at the service is exactly one well-form
 What is ambiguous is refused and never sent on.
 """
 import base64
+import contextlib
 import hashlib
 import os
 import socket
@@ -590,6 +591,108 @@ class LargeBodies(unittest.TestCase):
             go.set()
             self.assertEqual(client.response().json()["length"], 4 * self.SIZE)
             sender.join(5)
+
+
+class NothingIsMixedUp(unittest.TestCase):
+    """What a service sends at the wrong time must never become somebody else's answer."""
+    EVIL = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+
+    def ask_many(self, path, count=20):
+        with gateway.client() as client:
+            for i in range(count):
+                target = f"/clean/{path.strip('/')}/{i}"
+                self.assertEqual(client.ask("GET", target).json()["target"], target)
+
+    def test_bytes_behind_an_answer_are_not_the_next_answer(self):
+        for name, text in [("length", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+                           ("chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"),
+                           ("204", "HTTP/1.1 204 No Content\r\n\r\n"), ("304", "HTTP/1.1 304 Not Modified\r\n\r\n")]:
+            with self.subTest(name):
+                def answer(exchange, text=text):
+                    exchange.read_body()
+                    exchange.send(text + self.EVIL)
+                backend.on(f"/surplus/{name}", answer)
+                self.assertIn(gateway.ask("GET", f"/surplus/{name}").status, (200, 204, 304))
+                self.ask_many(name)
+
+    def test_bytes_on_an_idle_connection_are_not_the_next_answer(self):
+        def answer(exchange):
+            exchange.reply(200, "ok")
+            time.sleep(0.1)
+            exchange.send(self.EVIL)
+        backend.on("/idle-bytes", answer)
+        self.assertEqual(gateway.ask("GET", "/idle-bytes").body, b"ok")
+        time.sleep(0.2)
+        self.ask_many("idle-bytes")
+
+    def test_a_body_that_a_head_request_got_is_not_the_next_answer(self):
+        def answer(exchange):
+            exchange.read_body()
+            exchange.send("HTTP/1.1 200 OK\r\nContent-Length: 47\r\n\r\n" + self.EVIL)
+        backend.on("/head-with-body", answer)
+        with gateway.client() as client:
+            self.assertEqual(client.ask("HEAD", "/head-with-body").status, 200)
+            self.assertEqual(client.ask("GET", "/clean/after-head").json()["target"], "/clean/after-head")
+        self.ask_many("head")
+
+    def test_an_answer_that_came_before_the_request_was_read_leaves_no_trace(self):
+        def early(exchange):
+            exchange.reply(200, "early")
+            exchange.read_body()
+        backend.on("/before-the-body", early)
+        body = b"GET /smuggled HTTP/1.1\r\nHost: conform.test\r\n\r\n" * 5000
+        for _ in range(3):
+            with gateway.client() as client:
+                client.send(f"POST /before-the-body HTTP/1.1\r\n{H}Content-Length: {len(body)}\r\n\r\n".encode() + body[:1000])
+                self.assertEqual(client.response().body, b"early")
+                with contextlib.suppress(ConnectionError):
+                    client.send(body[1000:])
+        self.ask_many("before")
+        self.assertEqual(backend.requests("/smuggled"), [])
+        self.assertEqual([m for m in backend.malformed if b"before-the-body" in m[1]], [])
+
+    def test_a_client_that_leaves_does_not_leave_its_answer_to_the_next(self):
+        backend.on("/leaves", lambda exchange: (time.sleep(0.15), exchange.reply(200, "late"))[1])
+        for _ in range(5):
+            with gateway.client() as client:
+                client.request("GET", "/leaves")
+                time.sleep(0.02)
+        self.ask_many("leaves")
+        time.sleep(0.2)
+        self.ask_many("leaves")
+
+    def test_connections_to_the_service_are_used_again(self):
+        before = backend.connections
+        self.ask_many("reuse", 100)
+        self.assertLess(backend.connections - before, 5)
+
+    def test_requests_with_and_without_a_body_keep_their_framing(self):
+        for method, body in [("GET", b"abc"), ("DELETE", b"abc"), ("POST", b""), ("PUT", None), ("OPTIONS", b"a"), ("PURGE", b"abc")]:
+            with self.subTest(f"{method} {body}"):
+                seen = gateway.ask(method, "/framing", body=body).json()
+                self.assertEqual((seen["method"], seen["length"]), (method, len(body or b"")))
+                lengths = wire.Headers(seen["headers"]).all("content-length")
+                self.assertEqual(lengths, [] if body is None else [str(len(body))])
+
+    def test_a_flood_of_pipelined_requests_is_answered_in_order_within_bounds(self):
+        count = 3000
+        with gateway.client() as client:
+            data = "".join(f"GET /flood/{i} HTTP/1.1\r\n{H}\r\n" for i in range(count)).encode()
+            threading.Thread(target=client.send, args=(data,), daemon=True).start()
+            for i in range(count):
+                self.assertEqual(client.response().json()["target"], f"/flood/{i}")
+
+    def test_several_1xx_pass_but_not_without_end(self):
+        def chatter(exchange):
+            exchange.read_body()
+            for _ in range(int(exchange.seen.target.rsplit("/", 1)[1])):
+                exchange.send("HTTP/1.1 102 Processing\r\n\r\n")
+            exchange.reply(200, "ok")
+        backend.on("/chatter", chatter)
+        answer = gateway.ask("GET", "/chatter/10")
+        self.assertEqual((answer.status, len(answer.informational)), (200, 10))
+        answer = gateway.ask("GET", "/chatter/5000")
+        self.assertEqual((answer.status, answer.json()["cause"]), (502, "upstream_protocol"))
 
 
 class LimitsFromTheManifest(unittest.TestCase):
