@@ -8,6 +8,7 @@ import base64
 import contextlib
 import hashlib
 import os
+import select
 import socket
 import threading
 import time
@@ -22,7 +23,8 @@ mode: development
 telemetry: { access_log: none }
 gateway:
   listen: <port>
-  limits: { body: 64MB }
+  threads: 2
+  limits: { body: 64MB, connections: 100 }
   routes:
     - { path: /*, to: backend }
 contexts:
@@ -708,6 +710,32 @@ class LimitsFromTheManifest(unittest.TestCase):
                 self.assertEqual(answer.status, status)
                 self.assertEqual(answer.json()["cause"], "body_too_large" if name == "body" else "head_too_large")
         self.assertEqual(backend.requests("/tight"), [])
+
+    def test_connections_over_the_cap_are_closed_at_once_and_harm_nobody(self):
+        with contextlib.ExitStack() as stack:
+            first = stack.enter_context(gateway.client())
+            self.assertEqual(first.ask("GET", "/cap/first").status, 200)
+            crowd = [stack.enter_context(gateway.client()) for _ in range(400)]
+            closed = wire.wait_until(lambda: self.closed_of(crowd), what="the connections over the cap to be closed")
+            self.assertLessEqual(len(crowd) - closed, 200)
+            self.assertEqual(first.ask("GET", "/cap/still").status, 200)
+        wire.wait_until(self.accepts_again, what="the gateway to accept again")
+
+    @staticmethod
+    def closed_of(crowd):
+        """How many of these connections have ended, once that is at least half."""
+        readable = select.poll()
+        for client in crowd:
+            readable.register(client.sock, select.POLLIN)
+        closed = len(readable.poll(100))
+        return closed if closed >= 200 else 0
+
+    @staticmethod
+    def accepts_again():
+        try:
+            return gateway.ask("GET", "/cap/again").status == 200
+        except (OSError, wire.Ended):
+            return False
 
     def test_what_is_just_within_them_passes(self):
         with tight.client() as client:

@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import time
 import unittest
 
@@ -192,8 +193,9 @@ class AccessLog(unittest.TestCase):
     def test_one_json_line_a_request_with_what_happened(self):
         answer = observed.ask("POST", "/two/logged?secret=1", {"X-Request-Id": "log-1"}, body=b"abc")
         line = wire.wait_until(lambda: self.lines("/two/logged"), what="the access record")[0]
-        self.assertEqual((line["method"], line["path"], line["status"], line["route"], line["service"], line["instance"]),
-                         ("POST", "/two/logged", 200, "GET|POST /two/*", "two", "two-1"))
+        self.assertEqual((line["method"], line["path"], line["status"], line["route"], line["service"]),
+                         ("POST", "/two/logged", 200, "GET|POST /two/*", "two"))
+        self.assertRegex(line["instance"], r"\Atwo-\d+\Z")
         self.assertEqual((line["trace"], line["request_id"], line["bytes_in"], line["door"]),
                          (answer.headers.get("x-trace-id"), "log-1", 3, "gateway"))
         self.assertEqual(line["bytes_out"], len(answer.body))
@@ -225,10 +227,11 @@ class Logs(unittest.TestCase):
         one = observed.cli("logs", "one").stdout
         self.assertIn("hello-from-one", one)
         self.assertNotIn("sorry-from-two", one)
-        self.assertRegex(one, r"one-[12]")
+        self.assertRegex(one, r"one-\d")
         lines = [json.loads(line) for line in observed.cli("logs", "two", "--json").stdout.splitlines()]
         line = [entry for entry in lines if "sorry" in entry["text"]][0]
-        self.assertEqual((line["service"], line["instance"], line["stream"], line["text"]), ("two", "two-1", "stderr", "sorry-from-two"))
+        self.assertEqual((line["service"], line["stream"], line["text"]), ("two", "stderr", "sorry-from-two"))
+        self.assertRegex(line["instance"], r"\Atwo-\d+\Z")
 
     @staticmethod
     def has(word):
@@ -289,10 +292,12 @@ class Tables(unittest.TestCase):
             self.assertEqual((instance["service"], instance["state"], instance["restarts"]), ("one", "healthy", 0))
             with socket.create_connection(("127.0.0.1", instance["port"]), 2):
                 pass
-        self.assertEqual([i["id"] for i in one["instances"]], ["one-1", "one-2"])
+        ids = [i["id"] for i in one["instances"]]
+        for name in ids:
+            self.assertRegex(name, r"\Aone-\d+\Z")
         self.assertEqual(services["gone"]["instances"][0]["pid"], 0)
         text = observed.cli("services").stdout
-        for word in ("one-1", "one-2", "two-1", "first", "healthy"):
+        for word in (*ids, "two-", "first", "healthy"):
             self.assertIn(word, text)
 
     def test_routes(self):
@@ -379,6 +384,39 @@ class CommandLine(unittest.TestCase):
         self.assertFalse(pathlib.Path(f"/proc/{pid}").exists())
         self.assertEqual([p.name for p in (short.folder / ".trunkline").iterdir() if p.is_socket()], [])
         self.assertEqual(short.cli("status").returncode, 3)
+
+
+class Restart(unittest.TestCase):
+    def pids(self):
+        services = {s["name"]: s for s in observed.json("services")["services"]}
+        return {instance["pid"] for instance in services["one"]["instances"]}
+
+    def test_a_rolling_restart_replaces_every_instance_and_fails_no_request(self):
+        before = self.pids()
+        statuses, done = [], threading.Event()
+
+        def ask():
+            while not done.is_set():
+                statuses.append(observed.ask("GET", "/one/during").status)
+                time.sleep(0.01)
+        asker = threading.Thread(target=ask)
+        asker.start()
+        try:
+            restarted = observed.cli("restart", "one", timeout=40)
+        finally:
+            done.set()
+            asker.join()
+        self.assertEqual(restarted.returncode, 0, restarted.stdout + restarted.stderr)
+        self.assertEqual(set(statuses), {200})
+        after = self.pids()
+        self.assertEqual((len(after), before & after), (2, set()))
+        self.assertFalse(any(pathlib.Path(f"/proc/{pid}").exists() for pid in before))
+
+    def test_json_tells_it_line_by_line(self):
+        done = observed.cli("restart", "two", "--json", timeout=40)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertEqual((lines[-1]["done"], lines[-1]["failed"]), (True, False))
 
 
 class PlanAndApply(unittest.TestCase):
