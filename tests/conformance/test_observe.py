@@ -244,6 +244,14 @@ class Logs(unittest.TestCase):
         self.assertNotIn("\x1b", text)
         self.assertNotIn("\x07", text)
 
+    def test_up_with_json_prints_nothing_but_json_lines(self):
+        manifest = ("system: lines\ntelemetry: { access_log: none }\ngateway: { listen: <port> }\n"
+                    "contexts: { x: { a: { run: \"echo said; exec <python> <node>\", health: / } } }\n")
+        with system.System(manifest, node=NODE, arguments=["--json"]) as quiet:
+            wire.wait_until(lambda: "said" in quiet.log.read_text(encoding="utf-8"), what="the service's line")
+            lines = [json.loads(line) for file in (quiet.log, quiet.errors) for line in file.read_text(encoding="utf-8").splitlines()]
+        self.assertIn(("a", "said"), [(line.get("service"), line.get("text")) for line in lines])
+
     def test_follow_shows_what_comes_and_ends_with_ctrl_c(self):
         for arguments in (["-f"], ["-f", "two", "--json"]):
             with self.subTest(arguments):
