@@ -27,6 +27,19 @@ void CoreWorker::open(const std::string& key, int listener) {
 
 rt::Task<void> CoreWorker::close(std::unique_ptr<OpenDoor> door, base::TimePoint deadline) {
     co_await door->server.stop(deadline);
+    count(*door);
+}
+
+void CoreWorker::count(OpenDoor& door) {
+    const http::ServerStats& now = door.server.stats();
+    telemetry::DoorCell& cell = engine_.metrics().door(door.kind);
+    cell.accepted += now.accepted - door.counted.accepted;
+    cell.open += static_cast<int64_t>(now.open) - static_cast<int64_t>(door.counted.open);
+    door.counted = now;
+}
+
+void CoreWorker::count_connections() {
+    for (const auto& [key, door] : open_) count(*door);
 }
 
 rt::Task<void> CoreWorker::stop(base::TimePoint deadline) {

@@ -46,6 +46,8 @@ class CoreWorker {
     void apply(const PlaneSnapshotPtr& snapshot, base::TimePoint deadline);
     // Begins to listen for the door `key` of the last snapshot. Takes over the descriptor.
     void open(const std::string& key, int listener);
+    // Brings the engine's counters of connections up to date: servers count for themselves.
+    void count_connections();
     // Doors that have been closed but still have requests in flight.
     [[nodiscard]] size_t closing() const { return closing_.count(); }
     [[nodiscard]] proxy::Engine& engine() { return engine_; }
@@ -55,13 +57,16 @@ class CoreWorker {
   private:
     struct OpenDoor {
         OpenDoor(proxy::Engine& engine, const PlaneSnapshot::OneDoor& door)
-            : handler(engine, door.door), server(handler, door.rules.limits, door.rules.connections) {
+            : kind(door.door->kind), handler(engine, door.door), server(handler, door.rules.limits, door.rules.connections) {
             server.on_refusal(&handler);
         }
+        telemetry::Door kind;
         proxy::DoorHandler handler;
         http::Server server;
+        http::ServerStats counted;  // what the engine's counters know of already
     };
-    [[nodiscard]] static rt::Task<void> close(std::unique_ptr<OpenDoor> door, base::TimePoint deadline);
+    void count(OpenDoor& door);
+    [[nodiscard]] rt::Task<void> close(std::unique_ptr<OpenDoor> door, base::TimePoint deadline);
 
     proxy::Engine engine_;
     PlaneSnapshotPtr snapshot_;

@@ -179,6 +179,10 @@ rt::Task<void> System::print_output() {
         if (!batch) co_return;
         std::string text;
         for (const auto& line : *batch) {
+            if (options_.json) {
+                text += console::to_json(view_of(*line)).dump() + '\n';
+                continue;
+            }
             const std::string who = line->instance.empty() ? line->service : line->instance;
             text += options_.colour ? fmt::format("\033[35m{:<16}\033[0m {}\n", who, line->text)
                                     : fmt::format("{:<16} {}\n", who, line->text);

@@ -124,7 +124,8 @@ rt::Task<std::vector<console::ServiceView>> System::services() {
         for (const auto& known : registered.services) {
             if (known.name != view.name) continue;
             view.replicas_healthy = static_cast<uint32_t>(known.healthy);
-            if (known.panic) view.panic = known.reason;
+            // The views say "panic" themselves.
+            if (known.panic) view.panic = known.reason.starts_with("panic: ") ? known.reason.substr(7) : known.reason;
             for (const auto& instance : known.instances) view.instances.push_back(instance_of(instance, view.name));
         }
         if (running != nullptr) {
@@ -248,11 +249,11 @@ rt::Task<std::string> System::metrics() {
     co_return telemetry::write_prometheus(page);
 }
 
-namespace {
-
-console::LogLine line_of(const supervisor::LogLine& line) {
+console::LogLine view_of(const supervisor::LogLine& line) {
     return {line.time, line.service, line.instance, std::string{supervisor::to_string(line.stream)}, line.text};
 }
+
+namespace {
 
 // Follows the supervisor's log for one reader. Its task runs in the system's gate: it may outlive the follower by the turn
 // in which it ends, and ends with the system's life.
@@ -286,7 +287,7 @@ class LogFollower final : public console::LogSubscription {
             for (const auto& line : *batch) {
                 const bool wanted = state->services.empty() || line->service.empty() ||
                                     std::ranges::find(state->services, line->service) != state->services.end();
-                if (wanted) state->sink->on_line(line_of(*line));
+                if (wanted) state->sink->on_line(view_of(*line));
             }
         }
     }
@@ -313,7 +314,7 @@ base::Result<std::unique_ptr<console::LogSubscription>> System::subscribe(consol
     }
     auto line = past.begin();
     if (past.size() > query.tail) std::advance(line, past.size() - query.tail);
-    for (; line != past.end(); ++line) sink.on_line(line_of(*line->second));
+    for (; line != past.end(); ++line) sink.on_line(view_of(*line->second));
     if (!query.follow) return std::make_unique<NoMore>();
     return std::make_unique<LogFollower>(supervisor_.logs(), std::move(query.services), sink, gate_, life_);
 }

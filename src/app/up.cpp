@@ -150,7 +150,8 @@ rt::Task<void> run_system(const UpOptions& options, Ground& ground, LoadedManife
                    .run_id = ground.run_id,
                    .inherited = inherited_environment(),
                    .terminal = !options.json && isatty(STDOUT_FILENO) == 1,
-                   .colour = options.colour},
+                   .colour = options.colour,
+                   .json = options.json},
                   std::move(loaded)};
     rt::Cancel stopped;
     rt::Gate helpers;

@@ -48,7 +48,7 @@ Json list_of(std::string_view key, const std::vector<View>& views) {
 }
 
 bool is_trace_prefix(std::string_view text) {
-    return text.size() >= 4 && text.size() <= 32 &&
+    return text.size() >= 8 && text.size() <= 32 &&
            text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
 }
 
@@ -167,7 +167,7 @@ rt::Task<void> AdminApi::why(http::ServerExchange& exchange, const RequestTarget
     if (!is_trace_prefix(trace)) {
         co_await send_problem(exchange, 400, "invalid",
                               fmt::format("\"{}\" is no trace id: it needs its 32 hexadecimal digits, or at least the "
-                                          "first 4; answers carry it in X-Trace-Id",
+                                          "first 8; answers carry it in X-Trace-Id",
                                           base::printable(trace, 64)));
         co_return;
     }

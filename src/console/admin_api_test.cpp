@@ -117,10 +117,10 @@ rt::Task<void> AdminApiTest::check_reads() {
     EXPECT_EQ(answer.body, "trunkline_up 1\n");
     answer = co_await ask(by_socket("GET", "/v1/dump"));
     EXPECT_EQ(answer.body, "main loop: nothing\n");
-    answer = co_await ask(by_socket("GET", "/v1/why/4BF9"));
+    answer = co_await ask(by_socket("GET", "/v1/why/4BF92F35"));
     EXPECT_EQ(answer.body, R"({"trace":"4bf9"})");
-    EXPECT_EQ(system.asked.back(), "why 4bf9");
-    FetchRequest text = by_socket("GET", "/v1/why/4bf9");
+    EXPECT_EQ(system.asked.back(), "why 4bf92f35");
+    FetchRequest text = by_socket("GET", "/v1/why/4bf92f35");
     text.headers.emplace_back("Accept", "text/plain");
     answer = co_await ask(std::move(text));
     EXPECT_EQ(answer.body, "trace 4bf9\n");
@@ -150,7 +150,7 @@ rt::Task<void> AdminApiTest::check_refusals() {
           Case{"GET", "/v1/logs?follow=perhaps", 400, "follow must be 0 or 1"},
           Case{"GET", "/v1/logs?service=ordres", 404, "did you mean \\\"orders\\\"?"},
           Case{"GET", "/v1/why/xyz", 400, "is no trace id"}, Case{"GET", "/v1/why/abc", 400, "is no trace id"},
-          Case{"GET", "/v1/why/dead", 404, "no record of the trace"},
+          Case{"GET", "/v1/why/deaddead", 404, "no record of the trace"},
           Case{"GET", "/v1/why/%1b%5b31m", 400, "control character"},
           Case{"POST", "/v1/services/ordres/restart", 404, "did you mean \\\"orders\\\"?"},
           Case{"POST", "/v1/services/payments/restart", 409, "run by others"},

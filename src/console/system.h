@@ -61,7 +61,7 @@ class System {
     [[nodiscard]] virtual rt::Task<StatusView> status() = 0;
     [[nodiscard]] virtual rt::Task<std::vector<ServiceView>> services() = 0;
     [[nodiscard]] virtual rt::Task<std::vector<RouteView>> routes() = 0;
-    // `trace` is a trace id or its first digits (checked: hex, 4 to 32). Code::not_found when no record is left.
+    // `trace` is a trace id or its first digits (checked: hex, 8 to 32). Code::not_found when no record is left.
     [[nodiscard]] virtual rt::Task<base::Result<Why>> why(std::string trace, bool colour) = 0;
 
     // `text` is a manifest, `file` its name for messages and the folder that its paths are relative to; "" for the one

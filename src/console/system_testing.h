@@ -43,7 +43,7 @@ class FakeSystem final : public System {
     rt::Task<std::vector<RouteView>> routes() override { co_return std::vector<RouteView>{route}; }
     rt::Task<base::Result<Why>> why(std::string trace, bool colour) override {
         asked.push_back("why " + trace);
-        if (trace == "dead") co_return base::fail(base::Code::not_found, "no record of the trace dead is left");
+        if (trace == "deaddead") co_return base::fail(base::Code::not_found, "no record of the trace dead is left");
         co_return Why{R"({"trace":"4bf9"})", colour ? "\x1b[1mtrace\x1b[0m 4bf9\n" : "trace 4bf9\n"};
     }
     rt::Task<PlanResult> plan(std::string text, std::string file) override {

@@ -112,6 +112,9 @@ class System:
         shutil.rmtree(self.folder, ignore_errors=True)
         if self.process is not None and code != 0:
             raise AssertionError(f"up ended with {code} after SIGTERM:\n{said}")
+        # A sanitizer's finding does not always end the process.
+        if "runtime error:" in said or "Sanitizer" in said:
+            raise AssertionError(f"a sanitizer found something:\n{said}")
 
     def __enter__(self):
         return self.start()

@@ -8,7 +8,6 @@ import pathlib
 import random
 import re
 import shutil
-import subprocess
 import tempfile
 import unittest
 

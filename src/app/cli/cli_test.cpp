@@ -203,13 +203,13 @@ TEST_F(CliTest, PrintsTablesOrJson) {
     EXPECT_EQ(err, "trunkline: there is no service \"paymets\"; did you mean \"payments\"?\n");
     EXPECT_EQ(run_here({"routes"}), kOk);
     EXPECT_NE(out.find("/api/orders/*"), std::string::npos);
-    EXPECT_EQ(run_here({"why", "4bf9"}), kOk);
+    EXPECT_EQ(run_here({"why", "4bf92f35"}), kOk);
     EXPECT_EQ(out, "trace 4bf9\n");
-    EXPECT_EQ(run_here({"why", "4bf9"}, true), kOk);
+    EXPECT_EQ(run_here({"why", "4bf92f35"}, true), kOk);
     EXPECT_EQ(out, "\x1b[1mtrace\x1b[0m 4bf9\n");
-    EXPECT_EQ(run_here({"why", "--json", "4bf9"}), kOk);
+    EXPECT_EQ(run_here({"why", "--json", "4bf92f35"}), kOk);
     EXPECT_EQ(out, "{\"trace\":\"4bf9\"}\n");
-    EXPECT_EQ(run_here({"why", "dead"}), kFailed);
+    EXPECT_EQ(run_here({"why", "deaddead"}), kFailed);
     EXPECT_EQ(err, "trunkline: no record of the trace dead is left\n");
 }
 
