@@ -84,7 +84,7 @@ class System final : public console::System {
     uint64_t revision_ = 0;
     base::WallTime started_ = base::wall_now();
     std::string stopping_;
-    bool changing_ = false;
+    bool changing_ = true;  // start() is the first change; one at a time
 
     telemetry::NameTable names_;
     telemetry::SeriesTable series_;
