@@ -45,7 +45,6 @@ class System final : public console::System {
 
     [[nodiscard]] const LoadedManifest& manifest() const { return loaded_; }
     [[nodiscard]] std::vector<std::string> gateway_urls() const;
-    // Homes of cgroups that a killed run would leave behind.
     [[nodiscard]] size_t cores() const { return plane_.cores(); }
 
     // console::System
