@@ -29,7 +29,7 @@ struct PlaneSnapshot {
         telemetry::NameId id = 0;
         telemetry::PoolId pool = 0;
     };
-    std::map<std::string, OneDoor> doors;  // by key: "gateway 127.0.0.1:8080", "orders>users", "orders>*"
+    std::map<std::string, OneDoor> doors;  // by key: "gateway 127.0.0.1:8080", "orders to users", "orders to any"
     std::vector<OneUpstream> upstreams;
     size_t series = 0;
     size_t pools = 0;

@@ -92,7 +92,7 @@ const Object<Manifest>& manifest_schema() {
             .field("admin", &Manifest::admin, admin_schema())
             .doc("The admin API.")
             .field("ports", &Manifest::ports, supervisor::ports_schema())
-            .doc("Ports that instances and sidecars get.")
+            .doc("Ports that instances get; the doors between services have those of the kernel.")
             .field("grace", &Manifest::grace, manifest::duration().range(0s, 1h))
             .doc("How long stopping may take before what is left is ended by force.");
     return schema;

@@ -87,6 +87,7 @@ rt::Task<base::Result<void>> System::start() {
     gate_.spawn("services' output", print_output());
     supervisor_.start(specs_of(loaded_.manifest, loaded_.folder));
     revision_ = 1;
+    changing_ = false;
     co_return base::Result<void>{};
 }
 

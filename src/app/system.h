@@ -49,7 +49,6 @@ class System final : public console::System {
 
     [[nodiscard]] const LoadedManifest& manifest() const { return loaded_; }
     [[nodiscard]] std::vector<std::string> gateway_urls() const;
-    // Homes of cgroups that a killed run would leave behind.
     [[nodiscard]] size_t cores() const { return plane_.cores(); }
 
     // console::System
@@ -88,7 +87,7 @@ class System final : public console::System {
     uint64_t revision_ = 0;
     base::WallTime started_ = base::wall_now();
     std::string stopping_;
-    bool changing_ = false;
+    bool changing_ = true;  // start() is the first change; one at a time
 
     telemetry::NameTable names_;
     telemetry::SeriesTable series_;

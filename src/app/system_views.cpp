@@ -112,7 +112,8 @@ rt::Task<std::vector<console::ServiceView>> System::services() {
     const registry::RegistrySnapshot registered = registry_.snapshot();
     const auto processes = supervisor_.status(true);
     std::vector<console::ServiceView> views;
-    for (const NamedService& service : services_of(loaded_.manifest)) {
+    const Manifest manifest = loaded_.manifest;  // a copy: an apply may replace it while the cores are asked
+    for (const NamedService& service : services_of(manifest)) {
         console::ServiceView view{.name = service.name->value,
                                   .context = *service.context,
                                   .version = service.config->run.version,

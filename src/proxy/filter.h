@@ -1,6 +1,6 @@
 // What a feature adds to a request's way. A filter overrides the phases that it needs and answers Continue or Reply;
-// an Error is a Reply with a cause. The chain of a route is built when the manifest is loaded: see the lists in
-// gateway/chain.cpp and mesh/chain.cpp. Filters are immutable and shared by cores; what belongs to one request lives
+// an Error is a Reply with a cause. The chain of a route is built when the manifest is loaded: see the list in
+// gateway/door.cpp. Filters are immutable and shared by cores; what belongs to one request lives
 // in its RequestContext. Filters here do not wait: one that must wait gets a phase of its own when the first one comes.
 #pragma once
 
