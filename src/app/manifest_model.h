@@ -2,6 +2,7 @@
 // service is run, probed and called by different rooms. Pure values; reading a file is load_manifest's.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -70,6 +71,7 @@ struct LoadedManifest {
 
     [[nodiscard]] bool good() const { return !diagnostics.has_errors(); }
 };
+using LoadedPtr = std::shared_ptr<const LoadedManifest>;
 
 // Parses and makes every check that needs no running system. `file` is for messages and for the folder.
 [[nodiscard]] LoadedManifest read_manifest(std::string text, const std::string& file);

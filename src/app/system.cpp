@@ -49,50 +49,53 @@ std::string_view outcome_word(uint8_t outcome) {
 
 System::System(SystemOptions options, LoadedManifest loaded)
     : options_(std::move(options)),
-      loaded_(std::move(loaded)),
+      loaded_(std::make_shared<const LoadedManifest>(std::move(loaded))),
       words_{.names = &names_, .cause = cause_code, .cause_sentence = cause_sentence, .outcome = outcome_word},
-      plane_({.cores = cores_of(loaded_.manifest),
-              .records = loaded_.manifest.telemetry.records,
+      plane_({.cores = cores_of(loaded_->manifest),
+              .records = loaded_->manifest.telemetry.records,
               .names = &names_,
               .report = [this](proxy::OutcomeReport outcome) { registry_.report(outcome); }}),
       probes_(options_.inherited),
       registry_({.sink = &plane_, .in_flight = &plane_, .commands = &probes_}),
       book_(registry_),
-      supervisor_({.run_id = options_.run_id, .ports = loaded_.manifest.ports, .inherited = options_.inherited}, book_,
+      supervisor_({.run_id = options_.run_id, .ports = loaded_->manifest.ports, .inherited = options_.inherited}, book_,
                   sidecars_),
       admin_(*this) {
-    probes_.set_folder(loaded_.folder);
+    probes_.set_folder(loaded_->folder);
 }
 
 System::~System() = default;
 
 rt::Task<base::Result<void>> System::start() {
+    // A change that came in by the admin door meanwhile would find the half of everything.
+    const Turn turn{*this};
+    const LoadedPtr loaded = loaded_;
     const console::AdminConfig admin{
         .state_dir = options_.state_dir,
-        .http = loaded_.manifest.admin.listen ? std::optional{loaded_.manifest.admin.listen->value} : std::nullopt};
+        .http = loaded->manifest.admin.listen ? std::optional{loaded->manifest.admin.listen->value} : std::nullopt};
     TL_CO_TRY(admin_.start(admin));
-    auto access = AccessWriter::open(loaded_.manifest.telemetry, loaded_.folder, options_.terminal, options_.colour, words_);
+    auto access = AccessWriter::open(loaded->manifest.telemetry, loaded->folder, options_.terminal, options_.colour, words_);
     if (!access) co_return base::fail(std::move(access.error()));
     access_ = std::move(*access);
 
     co_await plane_.start();
-    const auto used = co_await use_plane(loaded_);
+    const auto used = co_await use_plane(*loaded);
     if (!used) co_return used;
-    TL_CO_TRY(register_services(loaded_));
-    const auto registered = co_await register_addresses(loaded_);
-    if (!registered) co_return registered;
+    TL_CO_TRY(register_services(*loaded));
+    co_await register_addresses(*loaded);
 
     if (access_ != nullptr) gate_.spawn("access log", access_->run(plane_, life_));
     gate_.spawn("traffic meter", meter_loop());
     gate_.spawn("services' output", print_output());
-    supervisor_.start(specs_of(loaded_.manifest, loaded_.folder));
+    supervisor_.start(specs_of(loaded->manifest, loaded->folder));
     revision_ = 1;
-    changing_ = false;
     co_return base::Result<void>{};
 }
 
 // Binds what is new first: a port that is taken changes nothing.
 rt::Task<base::Result<void>> System::use_plane(const LoadedManifest& loaded) {
+    // stop() has closed the public doors: a change that it found half-way must not open them again.
+    if (!stopping_.empty()) co_return base::fail(base::Code::cancelled, "Trunkline is stopping");
     PlanePlan plan = build_plane(loaded, names_, series_);
     std::vector<DataPlane::BoundDoor> fresh;
     std::set<std::string> keys;
@@ -123,42 +126,83 @@ base::Result<void> System::register_services(const LoadedManifest& loaded) {
     return {};
 }
 
-rt::Task<base::Result<std::vector<net::Address>>> System::resolve(const std::string& target) {
+rt::Task<base::Result<std::vector<net::Address>>> System::resolve(std::string target, rt::Wait wait) {
     const size_t colon = target.rfind(':');
     const auto port = static_cast<uint16_t>(std::stoul(target.substr(colon + 1)));
-    auto found = co_await resolver_.resolve(target.substr(0, colon), port, rt::this_loop().within(5s, &life_));
+    auto found = co_await resolver_.resolve(target.substr(0, colon), port, wait);
     co_return found;
 }
 
-// Services that others run: an instance for each address, known by it, so that an unchanged one is left in peace.
-rt::Task<base::Result<void>> System::register_addresses(const LoadedManifest& loaded) {
-    std::set<std::string> wanted;
+namespace {
+
+constexpr base::Duration kAddressTime = 5s;  // for all names together, or until they are healthy
+
+// Known by its address, so that an unchanged one is left in peace.
+std::string address_id(std::string_view service, const net::Address& address) {
+    return fmt::format("{}@{}", service, address.to_string());
+}
+
+}  // namespace
+
+// Services that others run: an instance for each address. One instance an entry: the first address is the preferred one.
+rt::Task<void> System::register_addresses(const LoadedManifest& loaded) {
+    const rt::Wait wait = rt::this_loop().within(kAddressTime, &changes_);
     for (const NamedService& service : services_of(loaded.manifest)) {
         for (const auto& target : service.config->address) {
-            auto found = co_await resolve(target.value);
-            if (!found) {
-                TL_LOG(warning, "app", "{}: {}", service.name->value, found.error().message());
+            const auto found = co_await resolve(target.value, wait);
+            if (!found || found->empty()) {
+                TL_LOG(warning, "app", "{}: {}", service.name->value, found ? "no address" : found.error().message());
                 continue;
             }
-            for (const net::Address& address : *found) {
-                const std::string id = fmt::format("{}@{}", service.name->value, address.to_string());
-                wanted.insert(id);
-                [[maybe_unused]] const auto added = registry_.add_instance({.id = id,
-                                                                           .service = service.name->value,
-                                                                           .address = address,
-                                                                           .version = service.config->run.version,
-                                                                           .origin = registry::Origin::address});
-                break;  // one instance an entry: the first address is the preferred one
+            // Known already: then it stays as it is.
+            [[maybe_unused]] const auto added =
+                registry_.add_instance({.id = address_id(service.name->value, found->front()),
+                                        .service = service.name->value,
+                                        .address = found->front(),
+                                        .version = service.config->run.version,
+                                        .origin = registry::Origin::address});
+        }
+    }
+}
+
+// Services of others that are new get requests only when their probes have succeeded, or had their time.
+rt::Task<void> System::wait_for_addresses(const LoadedManifest& before, const LoadedManifest& now) {
+    std::set<std::string> known;
+    for (const NamedService& service : services_of(before.manifest)) known.insert(service.name->value);
+    const rt::Wait wait = rt::this_loop().within(kAddressTime, &changes_);
+    for (const NamedService& service : services_of(now.manifest)) {
+        if (service.config->address.empty() || known.contains(service.name->value)) continue;
+        [[maybe_unused]] const auto healthy = co_await registry_.wait_service_healthy(service.name->value, wait);
+    }
+}
+
+// Takes out the addresses that `now` does not name any more, once those that it names are healthy or had their time.
+// A service with a name that cannot be resolved at the moment keeps what it has.
+rt::Task<void> System::retire_addresses(const LoadedManifest& now) {
+    const rt::Wait wait = rt::this_loop().within(kAddressTime, &changes_);
+    std::set<std::string> wanted;
+    std::set<std::string> unsure;
+    for (const NamedService& service : services_of(now.manifest)) {
+        for (const auto& target : service.config->address) {
+            const auto found = co_await resolve(target.value, wait);
+            if (!found || found->empty()) {
+                unsure.insert(service.name->value);
+                continue;
             }
+            wanted.insert(address_id(service.name->value, found->front()));
         }
     }
     for (const auto& service : registry_.snapshot().services) {
         for (const auto& instance : service.instances) {
-            if (instance.id.find('@') == std::string::npos || wanted.contains(instance.id)) continue;
+            const bool of_others = instance.id.find('@') != std::string::npos;
+            if (!of_others || wanted.contains(instance.id) || unsure.contains(service.name)) continue;
+            for (const std::string& successor : wanted) {
+                if (!successor.starts_with(service.name + "@")) continue;
+                [[maybe_unused]] const auto healthy = co_await registry_.wait_healthy(successor, wait);
+            }
             [[maybe_unused]] const auto removed = registry_.remove_instance(instance.id, "taken out of the manifest");
         }
     }
-    co_return base::Result<void>{};
 }
 
 void System::retire_services(const LoadedManifest& before, const LoadedManifest& now) {
@@ -208,23 +252,26 @@ std::vector<std::string> System::gateway_urls() const {
 
 rt::Task<void> System::stop(base::TimePoint deadline, std::string reason) {
     stopping_ = std::move(reason);
+    changes_.request();
     // The public door first: what is in flight there still needs the services behind it.
     const base::Duration left = deadline - rt::this_loop().now();
-    PlanePlan plan = build_plane(loaded_, names_, series_);
+    PlanePlan plan = build_plane(*loaded_, names_, series_);
     auto inner = std::make_shared<PlaneSnapshot>(*plan.snapshot);
     std::erase_if(inner->doors, [](const auto& door) { return door.first.starts_with("gateway "); });
     // A third of the time is kept for the services, should tunnels and streams use up the rest.
     const base::Duration for_doors = left * 2 / 3;
     [[maybe_unused]] const auto closed = co_await plane_.apply(inner, {}, for_doors);
     co_await plane_.doors_closed(rt::this_loop().within(for_doors + 500ms));
-    co_await supervisor_.stop_all(deadline);
+    co_await supervisor_.stop_all(deadline);  // ends a change that is being made, too
+    while (changing_) co_await turn_over_.wait();
     life_.request();
     co_await gate_.closed();
     if (access_ != nullptr) co_await access_->drain(plane_);
-    co_await plane_.stop(deadline);
+    // Whoever still looks at the cores ends before them.
+    co_await admin_.stop(rt::this_loop().now() + 1s);
     co_await registry_.stop();
     co_await resolver_.stop();
-    co_await admin_.stop(rt::this_loop().now() + 1s);
+    co_await plane_.stop(deadline);
 }
 
 }  // namespace tl::app

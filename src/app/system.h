@@ -47,7 +47,8 @@ class System final : public console::System {
     // Set by the admin API.
     [[nodiscard]] rt::Event& stop_asked() { return stop_asked_; }
 
-    [[nodiscard]] const LoadedManifest& manifest() const { return loaded_; }
+    // What runs now; a change puts another in its place, so keep the pointer across a wait.
+    [[nodiscard]] const LoadedPtr& manifest() const { return loaded_; }
     [[nodiscard]] std::vector<std::string> gateway_urls() const;
     [[nodiscard]] size_t cores() const { return plane_.cores(); }
 
@@ -66,16 +67,34 @@ class System final : public console::System {
                                                                       console::LogSink& sink) override;
 
   private:
+    // The start or a change has its turn; nothing else changes the system meanwhile.
+    class Turn {
+      public:
+        explicit Turn(System& of) : of_(of) { of_.changing_ = true; }
+        ~Turn() {
+            of_.changing_ = false;
+            of_.turn_over_.notify_all();
+        }
+        Turn(const Turn&) = delete;
+        Turn& operator=(const Turn&) = delete;
+
+      private:
+        System& of_;
+    };
     // system.cpp
     [[nodiscard]] rt::Task<base::Result<void>> use_plane(const LoadedManifest& loaded);
     [[nodiscard]] base::Result<void> register_services(const LoadedManifest& loaded);
-    [[nodiscard]] rt::Task<base::Result<void>> register_addresses(const LoadedManifest& loaded);
-    [[nodiscard]] rt::Task<base::Result<std::vector<net::Address>>> resolve(const std::string& target);
+    [[nodiscard]] rt::Task<void> register_addresses(const LoadedManifest& loaded);
+    [[nodiscard]] rt::Task<base::Result<std::vector<net::Address>>> resolve(std::string target, rt::Wait wait);
+    [[nodiscard]] rt::Task<void> wait_for_addresses(const LoadedManifest& before, const LoadedManifest& now);
+    [[nodiscard]] rt::Task<void> retire_addresses(const LoadedManifest& now);
     void retire_services(const LoadedManifest& before, const LoadedManifest& now);
     [[nodiscard]] rt::Task<void> print_output();
     // system_changes.cpp
     [[nodiscard]] console::PlanView make_plan(const LoadedManifest& next) const;
-    [[nodiscard]] rt::Task<base::Result<void>> carry_out(LoadedManifest next, console::ProgressSink& sink);
+    // Why no change can begin now, if none can.
+    [[nodiscard]] base::Result<void> may_change() const;
+    [[nodiscard]] rt::Task<base::Result<void>> carry_out(LoadedPtr next, console::ProgressSink& sink);
     [[nodiscard]] rt::Task<void> run_services(std::vector<supervisor::ServiceSpec> specs, console::ProgressSink& sink,
                                               std::string& failures);
     // system_views.cpp
@@ -83,11 +102,13 @@ class System final : public console::System {
     [[nodiscard]] rt::Task<void> meter_loop();
 
     SystemOptions options_;
-    LoadedManifest loaded_;
+    LoadedPtr loaded_;
     uint64_t revision_ = 0;
     base::WallTime started_ = base::wall_now();
     std::string stopping_;
-    bool changing_ = true;  // start() is the first change; one at a time
+    bool changing_ = false;        // set by a Turn
+    rt::Signal turn_over_;
+    rt::Cancel changes_;           // no change goes on from here: stop() has begun
 
     telemetry::NameTable names_;
     telemetry::SeriesTable series_;

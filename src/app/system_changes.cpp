@@ -120,6 +120,8 @@ LoadedManifest with_old_calls(const LoadedManifest& before, const LoadedManifest
             both.manifest.contexts.add({*old.context, {}}).add(*old.name, *old.config);
             continue;
         }
+        // One that others run from now on: our last instance of it still has its doors.
+        if (!now->run.run) now->run.run = old.config->run.run;
         auto& calls = now->mesh.calls;
         for (const auto& callee : old.config->mesh.calls) {
             if (std::ranges::find(calls, callee) == calls.end()) calls.push_back(callee);
@@ -156,38 +158,41 @@ console::PlanView System::make_plan(const LoadedManifest& next) const {
     for (const auto& step : supervisor::plan(supervisor_.specs(), specs_of(next.manifest, next.folder))) {
         view.changes.push_back({"service", step.service, std::string{supervisor::to_string(step.action)}, step.why});
     }
-    compare_addresses(loaded_.manifest, next.manifest, view.changes);
-    compare_routes(loaded_.manifest, next.manifest, view.changes);
-    if (listens(loaded_.manifest) != listens(next.manifest)) {
+    compare_addresses(loaded_->manifest, next.manifest, view.changes);
+    compare_routes(loaded_->manifest, next.manifest, view.changes);
+    if (listens(loaded_->manifest) != listens(next.manifest)) {
         view.changes.push_back(
-            {"gateway", "listen", "change", fmt::format("{} (was {})", listens(next.manifest), listens(loaded_.manifest))});
+            {"gateway", "listen", "change", fmt::format("{} (was {})", listens(next.manifest), listens(loaded_->manifest))});
     }
     for (const auto& diagnostic : next.diagnostics.sorted()) {
         const bool shadow = diagnostic.message.find("never gets a request") != std::string::npos;
         const std::string line = fmt::format("line {}: {}", diagnostic.at.line, diagnostic.message);
         (shadow ? view.shadows : view.warnings).push_back(line);
     }
-    const std::string late = restart_only(loaded_.manifest, next.manifest);
+    const std::string late = restart_only(loaded_->manifest, next.manifest);
     if (!late.empty()) view.warnings.push_back(late + " takes effect with the next `trunkline up` only");
     return view;
 }
 
 rt::Task<console::PlanResult> System::plan(std::string text, std::string file) {
-    const LoadedManifest next = read_manifest(std::move(text), file.empty() ? loaded_.file : file);
+    const LoadedManifest next = read_manifest(std::move(text), file.empty() ? loaded_->file : file);
     if (!next.good()) co_return std::unexpected(refused(next));
     co_return make_plan(next);
 }
 
+base::Result<void> System::may_change() const {
+    if (!stopping_.empty()) return base::fail(base::Code::cancelled, "Trunkline is stopping; nothing was changed");
+    if (!changing_) return {};
+    return base::fail(base::Code::conflict, "another change is being made; try again when it has ended");
+}
+
 rt::Task<console::PlanResult> System::apply(std::string text, std::string file, console::ProgressSink& sink) {
-    LoadedManifest next = read_manifest(std::move(text), file.empty() ? loaded_.file : file);
+    LoadedManifest next = read_manifest(std::move(text), file.empty() ? loaded_->file : file);
     if (!next.good()) co_return std::unexpected(refused(next));
-    if (changing_ || !stopping_.empty()) {
-        co_return std::unexpected(refused({.code = base::Code::conflict, .context = "another change is being made; try again when it has ended"}));
-    }
-    changing_ = true;
+    if (auto may = may_change(); !may) co_return std::unexpected(refused(std::move(may.error())));
+    const Turn turn{*this};
     console::PlanView view = make_plan(next);
-    const auto done = co_await carry_out(std::move(next), sink);
-    changing_ = false;
+    const auto done = co_await carry_out(std::make_shared<const LoadedManifest>(std::move(next)), sink);
     if (!done) co_return std::unexpected(refused(done.error()));
     co_return view;
 }
@@ -195,35 +200,41 @@ rt::Task<console::PlanResult> System::apply(std::string text, std::string file, 
 // Replaced instances live beside their successors for a while, and so do removed services beside new ones. Nothing is
 // refused on the way: what is new is opened and started under the old routes, then requests move over, then what changed
 // is replaced, and only then what nobody needs any more is closed.
-rt::Task<base::Result<void>> System::carry_out(LoadedManifest next, console::ProgressSink& sink) {
-    const LoadedManifest before = loaded_;
-    const LoadedManifest both = with_old_calls(before, next);
+rt::Task<base::Result<void>> System::carry_out(LoadedPtr next, console::ProgressSink& sink) {
+    const LoadedPtr before = loaded_;
+    const LoadedManifest both = with_old_calls(*before, *next);
     // Opens all doors, so a port that is taken ends this here, with nothing changed.
-    const LoadedManifest opened = with_old_routes(before, both);
-    TL_CO_TRY(co_await use_plane(opened));
-    TL_CO_TRY(register_services(both));
-    const auto addressed = co_await register_addresses(both);
-    if (!addressed) co_return addressed;
-    const std::vector<supervisor::ServiceSpec> next_specs = specs_of(next.manifest, next.folder);
-    loaded_ = std::move(next);
-    probes_.set_folder(loaded_.folder);
+    const auto opened = std::make_shared<const LoadedManifest>(with_old_routes(*before, both));
+    auto used = co_await use_plane(*opened);
+    if (!used) co_return used;
+    loaded_ = opened;
     ++revision_;
+    TL_CO_TRY(register_services(both));
+    co_await register_addresses(both);
+    probes_.set_folder(next->folder);
 
     std::string failures;
+    const std::vector<supervisor::ServiceSpec> next_specs = specs_of(next->manifest, next->folder);
     const std::vector<supervisor::ServiceSpec> with_new = added_to(supervisor_.specs(), next_specs);
     if (with_new.size() > supervisor_.specs().size()) co_await run_services(with_new, sink, failures);
-    TL_CO_TRY(co_await use_plane(both));
+    // A route to a service that did not come up would only fail: the old ones stay.
+    if (!failures.empty()) co_return base::fail(base::Code::unavailable, failures + "; the routes stay as they were");
+    co_await wait_for_addresses(*before, *next);
+    used = co_await use_plane(both);
+    if (!used) co_return used;
+    loaded_ = next;
     co_await run_services(next_specs, sink, failures);
-    retire_services(before, loaded_);
-    TL_CO_TRY(co_await use_plane(loaded_));
-    if (!failures.empty()) co_return base::fail(base::Code::unavailable, failures);
-    co_return base::Result<void>{};
+    co_await retire_addresses(*next);
+    retire_services(*before, *next);
+    used = co_await use_plane(*next);
+    if (used && !failures.empty()) co_return base::fail(base::Code::unavailable, failures);
+    co_return used;
 }
 
 // Tells the sink each step, and adds what failed to `failures`.
 rt::Task<void> System::run_services(std::vector<supervisor::ServiceSpec> specs, console::ProgressSink& sink,
                                     std::string& failures) {
-    const auto outcomes = co_await supervisor_.apply(std::move(specs), {base::kNever, &life_});
+    const auto outcomes = co_await supervisor_.apply(std::move(specs), {base::kNever, &changes_});
     for (const supervisor::Outcome& outcome : outcomes) {
         const std::string_view action = supervisor::to_string(outcome.step.action);
         if (outcome.error) {
@@ -239,7 +250,7 @@ rt::Task<void> System::run_services(std::vector<supervisor::ServiceSpec> specs, 
 rt::Task<base::Result<void>> System::restart(std::string service, console::ProgressSink& sink) {
     std::vector<std::string> names;
     const ServiceConfig* config = nullptr;
-    for (const NamedService& known : services_of(loaded_.manifest)) {
+    for (const NamedService& known : services_of(loaded_->manifest)) {
         names.push_back(known.name->value);
         if (known.name->value == service) config = known.config;
     }
@@ -252,11 +263,10 @@ rt::Task<base::Result<void>> System::restart(std::string service, console::Progr
     if (!config->run.run) {
         co_return base::fail(base::Code::conflict, fmt::format("\"{}\" is run by others, at its address", service));
     }
-    if (changing_) co_return base::fail(base::Code::conflict, "another change is being made; try again when it has ended");
-    changing_ = true;
+    if (auto may = may_change(); !may) co_return may;
+    const Turn turn{*this};
     sink.on_progress(fmt::format("{}: replacing its instances one by one", service));
-    const auto restarted = co_await supervisor_.restart(service, {base::kNever, &life_});
-    changing_ = false;
+    const auto restarted = co_await supervisor_.restart(service, {base::kNever, &changes_});
     co_return restarted;
 }
 

@@ -112,8 +112,8 @@ rt::Task<std::vector<console::ServiceView>> System::services() {
     const registry::RegistrySnapshot registered = registry_.snapshot();
     const auto processes = supervisor_.status(true);
     std::vector<console::ServiceView> views;
-    const Manifest manifest = loaded_.manifest;  // a copy: an apply may replace it while the cores are asked
-    for (const NamedService& service : services_of(manifest)) {
+    const LoadedPtr loaded = loaded_;  // an apply may replace it while the cores are asked
+    for (const NamedService& service : services_of(loaded->manifest)) {
         console::ServiceView view{.name = service.name->value,
                                   .context = *service.context,
                                   .version = service.config->run.version,
@@ -153,13 +153,13 @@ rt::Task<std::vector<console::ServiceView>> System::services() {
 }
 
 rt::Task<console::StatusView> System::status() {
-    console::StatusView view{.system = loaded_.manifest.system,
+    console::StatusView view{.system = loaded_->manifest.system,
                              .version = std::string{version()},
                              .pid = getpid(),
                              .started = started_,
                              .uptime = base::wall_now() - started_,
                              .state_dir = options_.state_dir,
-                             .manifest = loaded_.file,
+                             .manifest = loaded_->file,
                              .revision = revision_,
                              .cores = static_cast<uint32_t>(plane_.cores()),
                              .gateway = gateway_urls(),
@@ -167,8 +167,8 @@ rt::Task<console::StatusView> System::status() {
                              .rss = own_memory(),
                              .guard = "a guard process ends the services should Trunkline be killed",
                              .stopping = stopping_};
-    for (const auto& diagnostic : loaded_.diagnostics.sorted()) {
-        view.warnings.push_back(fmt::format("{}:{}: {}", loaded_.diagnostics.file(), diagnostic.at.line, diagnostic.message));
+    for (const auto& diagnostic : loaded_->diagnostics.sorted()) {
+        view.warnings.push_back(fmt::format("{}:{}: {}", loaded_->diagnostics.file(), diagnostic.at.line, diagnostic.message));
     }
     view.services = co_await services();
     co_return view;
@@ -177,7 +177,7 @@ rt::Task<console::StatusView> System::status() {
 rt::Task<std::vector<console::RouteView>> System::routes() {
     std::vector<proxy::RouteRule> rules;
     std::vector<console::RouteView> views;
-    for (const gateway::RouteConfig& route : loaded_.manifest.gateway.routes) {
+    for (const gateway::RouteConfig& route : loaded_->manifest.gateway.routes) {
         auto rule = gateway::make_rule(route);
         if (!rule) continue;
         console::RouteView view{.name = rule->name,
@@ -194,7 +194,7 @@ rt::Task<std::vector<console::RouteView>> System::routes() {
             view.conditions.push_back(fmt::format("query {} is {}", name.value, value == "*" ? "there" : value));
         }
         proxy::TrafficRule traffic;
-        for (const NamedService& service : services_of(loaded_.manifest)) {
+        for (const NamedService& service : services_of(loaded_->manifest)) {
             if (service.name->value == view.to) traffic = service.config->mesh.traffic();
         }
         view.timeout = route.timeout.value_or(traffic.timeout);
@@ -226,7 +226,7 @@ rt::Task<base::Result<console::Why>> System::why(std::string trace, bool colour)
     if (records.empty()) {
         co_return base::fail(base::Code::not_found,
                              fmt::format("no request of trace {} is remembered; the last {} of each thread are kept", trace,
-                                         loaded_.manifest.telemetry.records));
+                                         loaded_->manifest.telemetry.records));
     }
     const telemetry::TraceTree tree = telemetry::build_trace(records, lost);
     co_return console::Why{telemetry::trace_json(tree, words_), telemetry::print_trace(tree, words_, colour)};
@@ -301,7 +301,7 @@ class NoMore final : public console::LogSubscription {};
 
 base::Result<std::unique_ptr<console::LogSubscription>> System::subscribe(console::LogQuery query, console::LogSink& sink) {
     std::vector<std::string> names;
-    for (const NamedService& service : services_of(loaded_.manifest)) names.push_back(service.name->value);
+    for (const NamedService& service : services_of(loaded_->manifest)) names.push_back(service.name->value);
     for (const std::string& wanted : query.services) {
         if (std::ranges::find(names, wanted) != names.end()) continue;
         const std::string_view near = base::nearest(wanted, names);

@@ -61,7 +61,7 @@ std::vector<std::string> inherited_environment() {
 
 void print_banner(const System& system, const UpOptions& options, base::Duration took) {
     if (options.json) return;
-    const LoadedManifest& loaded = system.manifest();
+    const LoadedManifest& loaded = *system.manifest();
     std::string text = fmt::format("\n  {} runs {} services on {} threads (ready in {} ms)\n", loaded.manifest.system,
                                    services_of(loaded.manifest).size(), system.cores(),
                                    std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
@@ -76,7 +76,7 @@ struct Sink final : console::ProgressSink {
 
 // The manifest's file as it is now, on SIGHUP.
 rt::Task<void> reload(System& system) {
-    auto loaded = load_manifest(system.manifest().file);
+    auto loaded = load_manifest(system.manifest()->file);
     if (!loaded) {
         TL_LOG(error, "up", "reload: {}", loaded.error().message());
         co_return;
@@ -95,8 +95,7 @@ bool lost_terminal(bool had_one) { return had_one && isatty(STDIN_FILENO) == 0; 
 
 // Signals until one of them, or the admin API, asks for the end. SIGHUP applies the manifest anew, unless it says that
 // the terminal was closed; SIGQUIT prints who waits for whom.
-rt::Task<std::string> wait_for_end(System& system, rt::SignalReader& signals) {
-    rt::Gate reloads;
+rt::Task<std::string> wait_for_end(System& system, rt::SignalReader& signals, rt::Gate& reloads) {
     rt::Cancel enough;
     std::string reason;
     const bool had_terminal = isatty(STDIN_FILENO) == 1;
@@ -123,7 +122,6 @@ rt::Task<std::string> wait_for_end(System& system, rt::SignalReader& signals) {
     }
     enough.request();
     co_await watch.closed();
-    co_await reloads.closed();
     co_return reason;
 }
 
@@ -155,6 +153,7 @@ rt::Task<void> run_system(const UpOptions& options, Ground& ground, LoadedManife
                   std::move(loaded)};
     rt::Cancel stopped;
     rt::Gate helpers;
+    rt::Gate reloads;  // those that still run when the end is asked for are ended by stop()
     helpers.spawn("watch the guard", ground.guard.watch({base::kNever, &stopped}));
 
     const auto started = co_await system.start();
@@ -162,7 +161,7 @@ rt::Task<void> run_system(const UpOptions& options, Ground& ground, LoadedManife
     if (started) {
         exit_code = kOk;
         print_banner(system, options, base::steady_now() - began);
-        reason = co_await wait_for_end(system, signals);
+        reason = co_await wait_for_end(system, signals, reloads);
         TL_LOG(info, "up", "stopping: {}; at most {}, again to end at once", reason, base::format_duration(grace));
     } else {
         fmt::print(stderr, "trunkline: {}\n", started.error().message());
@@ -171,6 +170,7 @@ rt::Task<void> run_system(const UpOptions& options, Ground& ground, LoadedManife
     co_await system.stop(rt::this_loop().now() + grace, reason);
     stopped.request();
     co_await helpers.closed();
+    co_await reloads.closed();
 }
 
 }  // namespace
