@@ -5,6 +5,7 @@
 #include "app/plane_builder.h"
 #include "base/log.h"
 #include "rt/process.h"
+#include "supervisor/run_state.h"
 
 namespace tl::app {
 
@@ -59,7 +60,11 @@ std::string SidecarAddresses::proxy_for(std::string_view caller) { return url_of
 rt::Task<base::Result<int>> ProbeRunner::run(std::string command, std::vector<std::pair<std::string, std::string>> env,
                                              rt::Wait wait) {
     rt::ProcessSpec spec{.argv = {"/bin/sh", "-c", std::move(command)}, .env = inherited_, .cwd = folder_};
-    for (const auto& [name, value] : env) spec.env.push_back(name + "=" + value);
+    env.emplace_back(supervisor::kRunVariable, run_id_);  // so that the guard finds what a probe leaves behind
+    for (const auto& [name, value] : env) {
+        std::erase_if(spec.env, [&](const std::string& entry) { return entry.starts_with(name + "="); });
+        spec.env.push_back(name + "=" + value);
+    }
     auto process = rt::Process::spawn(spec);
     if (!process) co_return base::fail(process.error());
     const auto ended = co_await process->wait(wait);

@@ -49,7 +49,8 @@ class SidecarAddresses final : public supervisor::CallAddresses {
 // Command probes are run as services' commands are.
 class ProbeRunner final : public registry::CommandRunner {
   public:
-    explicit ProbeRunner(std::vector<std::string> inherited) : inherited_(std::move(inherited)) {}
+    ProbeRunner(std::vector<std::string> inherited, std::string run_id)
+        : inherited_(std::move(inherited)), run_id_(std::move(run_id)) {}
     void set_folder(std::string folder) { folder_ = std::move(folder); }
 
     rt::Task<base::Result<int>> run(std::string command, std::vector<std::pair<std::string, std::string>> env,
@@ -57,6 +58,7 @@ class ProbeRunner final : public registry::CommandRunner {
 
   private:
     std::vector<std::string> inherited_;
+    std::string run_id_;
     std::string folder_;
 };
 

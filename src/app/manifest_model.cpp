@@ -28,20 +28,6 @@ std::optional<std::string> check_target(std::string_view text) {
     return "must be HOST:PORT, such as 127.0.0.1:9000";
 }
 
-const Object<ServiceConfig>& service_schema() {
-    static const auto schema =
-        Object<ServiceConfig>("a service")
-            .position(&ServiceConfig::at)
-            .include(&ServiceConfig::run, supervisor::run_schema())
-            .field("address", &ServiceConfig::address,
-                   manifest::list_of(manifest::text("HOST:PORT").check(check_target)).unique().or_single())
-            .doc("Where the service is, when others run it; a list for several instances.")
-            .example("10.0.0.5:9000")
-            .include(&ServiceConfig::health, registry::service_health_schema())
-            .include(&ServiceConfig::mesh, mesh::mesh_schema());
-    return schema;
-}
-
 const Object<TelemetryConfig>& telemetry_schema() {
     static const auto schema =
         Object<TelemetryConfig>("telemetry")
@@ -69,6 +55,20 @@ const Object<AdminConfig>& admin_schema() {
 }
 
 }  // namespace
+
+const Object<ServiceConfig>& service_schema() {
+    static const auto schema =
+        Object<ServiceConfig>("a service")
+            .position(&ServiceConfig::at)
+            .include(&ServiceConfig::run, supervisor::run_schema())
+            .field("address", &ServiceConfig::address,
+                   manifest::list_of(manifest::text("HOST:PORT").check(check_target)).unique().or_single())
+            .doc("Where the service is, when others run it; a list for several instances.")
+            .example("10.0.0.5:9000")
+            .include(&ServiceConfig::health, registry::service_health_schema())
+            .include(&ServiceConfig::mesh, mesh::mesh_schema());
+    return schema;
+}
 
 const Object<Manifest>& manifest_schema() {
     static const auto schema =

@@ -49,6 +49,7 @@ struct Manifest {
     base::Duration grace = std::chrono::seconds{10};
 };
 
+[[nodiscard]] const manifest::Object<ServiceConfig>& service_schema();
 [[nodiscard]] const manifest::Object<Manifest>& manifest_schema();
 
 // A service with the names around it; points into the manifest.

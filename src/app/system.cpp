@@ -55,7 +55,7 @@ System::System(SystemOptions options, LoadedManifest loaded)
               .records = loaded_->manifest.telemetry.records,
               .names = &names_,
               .report = [this](proxy::OutcomeReport outcome) { registry_.report(outcome); }}),
-      probes_(options_.inherited),
+      probes_(options_.inherited, options_.run_id),
       registry_({.sink = &plane_, .in_flight = &plane_, .commands = &probes_}),
       book_(registry_),
       supervisor_({.run_id = options_.run_id, .ports = loaded_->manifest.ports, .inherited = options_.inherited}, book_,

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "app/plan_settings.h"
 #include "app/system.h"
 #include "base/text.h"
 #include "base/units.h"
@@ -36,9 +37,10 @@ std::map<std::string, std::string> routes_of(const Manifest& manifest) {
         std::string name = rule->name;
         for (const auto& [header, value] : route.headers) name += fmt::format(" [{}: {}]", header.value, value);
         for (const auto& [key, value] : route.query) name += fmt::format(" [?{}={}]", key.value, value);
-        routes[name] = fmt::format("to {}{}, timeout {}, {} attempts, priority {}", route.to.value,
+        routes[name] = fmt::format("to {}{}, timeout {}, silence {}, {} attempts, priority {}", route.to.value,
                                    route.rewrite ? " as " + route.rewrite->value : "",
                                    route.timeout ? base::format_duration(*route.timeout) : "of the service",
+                                   route.stream_idle ? base::format_duration(*route.stream_idle) : "of the service",
                                    route.retry ? std::to_string(route.retry->attempts) : "the service's", route.priority);
     }
     return routes;
@@ -90,15 +92,6 @@ void compare_addresses(const Manifest& now, const Manifest& next, std::vector<Pl
     for (const auto& [name, where] : before) {
         if (!after.contains(name)) changes.push_back({"service", name, "remove", "was at " + where});
     }
-}
-
-std::string restart_only(const Manifest& now, const Manifest& next) {
-    if (now.gateway.threads != next.gateway.threads) return "gateway.threads";
-    if (now.telemetry.access_log != next.telemetry.access_log) return "telemetry.access_log";
-    if (now.telemetry.records != next.telemetry.records) return "telemetry.records";
-    if (now.ports.first != next.ports.first || now.ports.last != next.ports.last) return "ports";
-    if (now.admin.listen != next.admin.listen) return "admin.listen";
-    return "";
 }
 
 ServiceConfig* find_service(Manifest& manifest, std::string_view name) {
@@ -169,8 +162,7 @@ console::PlanView System::make_plan(const LoadedManifest& next) const {
         const std::string line = fmt::format("line {}: {}", diagnostic.at.line, diagnostic.message);
         (shadow ? view.shadows : view.warnings).push_back(line);
     }
-    const std::string late = restart_only(loaded_->manifest, next.manifest);
-    if (!late.empty()) view.warnings.push_back(late + " takes effect with the next `trunkline up` only");
+    compare_settings(loaded_->manifest, next.manifest, view);
     return view;
 }
 

@@ -56,6 +56,7 @@ void add_process(console::InstanceView& view, const supervisor::InstanceStatus& 
     view.last_exit = status.last_exit;
     view.version = status.version;
     if (status.usage) view.rss = status.usage->memory;
+    if (status.limits.starts_with("not applied")) view.reason += "; limits " + status.limits;
     const bool waits = status.state == supervisor::InstanceState::backoff ||
                        status.state == supervisor::InstanceState::crash_loop;
     if (!waits) return;

@@ -31,7 +31,8 @@ rt::Task<base::Result<Opened>> open(const FetchRequest& request, rt::Wait wait) 
                               .target = request.target,
                               .headers = &headers,
                               .length = {has_body ? BodyLength::Kind::known : BodyLength::Kind::none, request.body.size()}};
-    TL_CO_TRY(co_await opened.exchange->send(out, {request.body, true}, wait));
+    const auto sent = co_await opened.exchange->send(out, {request.body, true}, wait);
+    if (!sent) co_return base::fail(sent.error());
     do {
         const auto head = co_await opened.exchange->read_head(wait);
         if (!head) co_return base::fail(head.error());

@@ -80,7 +80,8 @@ rt::Task<base::Result<void>> reply(ServerExchange& exchange, uint16_t status, st
 rt::Task<base::Result<std::string>> read_all(ServerExchange& exchange, size_t most) {
     std::string body;
     if (exchange.request().expect_continue) {
-        TL_CO_TRY(co_await exchange.send_informational({.status = 100}));
+        const auto invited = co_await exchange.send_informational({.status = 100});
+        if (!invited) co_return base::fail(invited.error());
     }
     for (;;) {
         const auto piece = co_await exchange.read({base::kNever, &exchange.cancel()});

@@ -64,7 +64,7 @@ proxy::DoorPtr make_proxy_door(const Workload& caller, const MeshContext& contex
     elsewhere.id = context.names->intern(elsewhere.rule.name);
     elsewhere.denial = proxy::Denial{
         proxy::Cause::no_such_service,
-        fmt::format("the sidecar of \"{}\" knows only the services of this system: {}; for other hosts set NO_PROXY",
+        fmt::format("the sidecar of \"{}\" knows only the services of this system: {}; to reach other hosts, start the command by env -u HTTP_PROXY -u http_proxy",
                     caller.name, base::join(context.services, ", "))};
     routes.push_back(std::move(elsewhere));
     door->routes = proxy::RouteTable::make(std::move(routes));

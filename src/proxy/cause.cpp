@@ -22,7 +22,6 @@ constexpr std::array<CauseInfo, kCauses> kInfos{{
     {"client_gone", "The client went away before the answer was complete", 499},
     {"no_such_service", "There is no service of this name", 404},
     {"unsupported", "The request asks for something that is not supported", 501},
-    {"shutting_down", "Trunkline is stopping", 503},
     {"internal", "Trunkline failed; this is a defect", 500},
 }};
 

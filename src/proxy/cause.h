@@ -25,7 +25,6 @@ enum class Cause : uint8_t {
     client_gone,
     no_such_service,
     unsupported,
-    shutting_down,
     internal,
 };
 inline constexpr size_t kCauses = static_cast<size_t>(Cause::internal) + 1;

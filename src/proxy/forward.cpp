@@ -55,9 +55,11 @@ rt::Task<void> forward(Engine& engine, RequestContext& context) {
     size_t made = 0;
 
     for (;;) {
-        Instance* const instance =
-            upstream == nullptr ? nullptr
-                                : upstream->pick(rt::this_loop().random(), {tried.data(), std::min(made, kMostTried)});
+        if (upstream == nullptr) {  // a route's service is always known to the engine: see CoreWorker::apply
+            context.refusal = {Cause::internal, "the core does not know this service"};
+            co_return;
+        }
+        Instance* const instance = upstream->pick(rt::this_loop().random(), {tried.data(), std::min(made, kMostTried)});
         if (instance == nullptr) {
             context.refusal = no_instance(*upstream);
             co_return;

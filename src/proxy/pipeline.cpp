@@ -80,6 +80,8 @@ rt::Task<void> DoorHandler::refuse(http::ServerExchange& exchange, uint16_t stat
     context.trace = telemetry::new_trace(rt::this_loop().random());
     context.record.trace = context.trace.trace;
     context.record.span = context.trace.span;
+    context.record.door = door->kind;
+    context.record.caller = door->caller;
     context.record.start_ns = base::wall_now().time_since_epoch().count();
     context.record.client = telemetry::ClientAddress::from(exchange.peer().raw());
     const bool too_large = status == 431 || status == 414;
