@@ -63,8 +63,12 @@ class Observed(unittest.TestCase):
         report = load.report(killed={victim})
         print(report)
         self.assertEqual(report.failed("get", "stream", "websocket"), [], report)
+        accepted = ("trunkline_connections_accepted_total", (("door", "gateway"),))
+        before = processes.wait_until(lambda: self.metrics()[accepted], 5, "connections to be counted")
         for _ in range(3):
             self.assertEqual(self.kit.get("/echo", {"Host": "x", "traceparent": "nonsense"})[0], 200)
+        processes.wait_until(lambda: self.metrics()[accepted] == before + 3, 5,
+                             lambda: f"{before + 3} connections in {self.metrics()[accepted]}")
         answered = report.ok["get"] + report.ok["post"] + report.ok["stream"] + 3
         truncated = [failure for failure in report.apart if failure.kind == "stream"]
         tunnels = report.ok["websocket"] + len(report.apart) - len(truncated)
