@@ -144,8 +144,10 @@ class Health(unittest.TestCase):
             status, body, headers = kit.get("/loop/x")
             self.assertEqual((status, headers["X-Trunkline-Cause"]), (503, "no_healthy_instance"), body)
             self.assertIn("cannot open the database", kit.run("logs", "loop")[1])
-            shown = str(kit.services()["loop"])
-            self.assertIn("cannot open the database", shown, "the last log lines should be shown with the state")
+            # Between two starts: the state and the last lines that led to it.
+            processes.wait_until(lambda: any(x["state"] == "crash loop" and "cannot open the database" in str(x)
+                                             for x in kit.services()["loop"]["instances"]), 10,
+                                 lambda: f"the last log lines with the state: {kit.services()['loop']}")
             kit.stop()
 
 

@@ -23,7 +23,7 @@ PYTHON = "/usr/bin/python3" if os.path.exists("/usr/bin/python3") else sys.execu
 SERVICE = pathlib.Path(__file__).resolve().parent / "service.py"
 COMMAND = f"{PYTHON} {SERVICE}"
 # A sanitizer makes everything slower, and memory says nothing.
-SANITIZED = os.path.exists(BIN) and b"__asan_init" in pathlib.Path(BIN).read_bytes()
+SANITIZED = os.path.exists(BIN) and any(mark in pathlib.Path(BIN).read_bytes() for mark in (b"__asan_init", b"__tsan_init"))
 START_SECONDS = 60.0 if SANITIZED else 20.0
 # How long a Ctrl-C may take here: the grace of the manifests below and what a busy machine adds.
 STOP_SECONDS = 15.0
