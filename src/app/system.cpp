@@ -31,8 +31,12 @@ std::string_view whole_lines(std::string_view text) {
     return text.substr(0, end == std::string_view::npos ? kPipePiece : end + 1);
 }
 
-std::string_view cause_code(uint8_t cause) { return cause < proxy::kCauses && cause > 0 ? proxy::info(static_cast<proxy::Cause>(cause)).code : ""; }
-std::string_view cause_sentence(uint8_t cause) { return cause < proxy::kCauses ? proxy::info(static_cast<proxy::Cause>(cause)).title : ""; }
+std::string_view cause_code(uint8_t cause) {
+    return cause < proxy::kCauses && cause > 0 ? proxy::info(static_cast<proxy::Cause>(cause)).code : "";
+}
+std::string_view cause_sentence(uint8_t cause) {
+    return cause < proxy::kCauses ? proxy::info(static_cast<proxy::Cause>(cause)).title : "";
+}
 
 std::string_view outcome_word(uint8_t outcome) {
     switch (static_cast<proxy::Outcome>(outcome)) {
@@ -74,7 +78,8 @@ rt::Task<base::Result<void>> System::start() {
         .state_dir = options_.state_dir,
         .http = loaded->manifest.admin.listen ? std::optional{loaded->manifest.admin.listen->value} : std::nullopt};
     TL_CO_TRY(admin_.start(admin));
-    auto access = AccessWriter::open(loaded->manifest.telemetry, loaded->folder, options_.terminal, options_.colour, words_);
+    auto access =
+        AccessWriter::open(loaded->manifest.telemetry, loaded->folder, options_.terminal, options_.colour, words_);
     if (!access) co_return base::fail(std::move(access.error()));
     access_ = std::move(*access);
 
@@ -144,7 +149,8 @@ std::string address_id(std::string_view service, const net::Address& address) {
 
 }  // namespace
 
-// Services that others run: an instance for each address. One instance an entry: the first address is the preferred one.
+// Services that others run: an instance for each address. One instance an entry: the first address is the preferred
+// one.
 rt::Task<void> System::register_addresses(const LoadedManifest& loaded) {
     const rt::Wait wait = rt::this_loop().within(kAddressTime, &changes_);
     for (const NamedService& service : services_of(loaded.manifest)) {
@@ -210,7 +216,8 @@ void System::retire_services(const LoadedManifest& before, const LoadedManifest&
     for (const NamedService& service : services_of(now.manifest)) kept.insert(service.name->value);
     for (const NamedService& service : services_of(before.manifest)) {
         if (kept.contains(service.name->value)) continue;
-        [[maybe_unused]] const auto removed = registry_.remove_service(service.name->value, "taken out of the manifest");
+        [[maybe_unused]] const auto removed =
+            registry_.remove_service(service.name->value, "taken out of the manifest");
     }
 }
 
