@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/log.h"
@@ -107,7 +108,9 @@ rt::Task<base::Result<void>> System::use_plane(const LoadedManifest& loaded) {
     for (const WantedDoor& wanted : plan.doors) {
         keys.insert(wanted.key);
         if (open_doors_.contains(wanted.key)) continue;
-        auto bound = plane_.bind(wanted.key, wanted.address);
+        const bool ours = std::ranges::any_of(
+            open_doors_, [&](const auto& door) { return door.second.port() == wanted.address.port(); });
+        auto bound = plane_.bind(wanted.key, wanted.address, ours ? DataPlane::Port::ours : DataPlane::Port::unknown);
         if (!bound) co_return base::fail(std::move(bound.error()));
         fresh.push_back(std::move(*bound));
     }
@@ -273,7 +276,9 @@ rt::Task<void> System::stop(base::TimePoint deadline, std::string reason) {
     while (changing_) co_await turn_over_.wait();
     life_.request();
     co_await gate_.closed();
-    if (access_ != nullptr) co_await access_->drain(plane_);
+    if (access_ != nullptr) {
+        [[maybe_unused]] const size_t last = co_await access_->drain(plane_);
+    }
     // Whoever still looks at the cores ends before them.
     co_await admin_.stop(rt::this_loop().now() + 1s);
     co_await registry_.stop();

@@ -99,7 +99,11 @@ class System final : public console::System {
     [[nodiscard]] rt::Task<void> run_services(std::vector<supervisor::ServiceSpec> specs, console::ProgressSink& sink,
                                               std::string& failures);
     // system_views.cpp
-    [[nodiscard]] rt::Task<telemetry::MetricsData> counters();
+    struct Counters {
+        telemetry::MetricsData sum;
+        bool whole = false;  // every core answered
+    };
+    [[nodiscard]] rt::Task<Counters> counters();
     [[nodiscard]] rt::Task<void> meter_loop();
 
     SystemOptions options_;

@@ -96,6 +96,8 @@ void compare_addresses(const Manifest& now, const Manifest& next, std::vector<Pl
 std::string restart_only(const Manifest& now, const Manifest& next) {
     if (now.gateway.threads != next.gateway.threads) return "gateway.threads";
     if (now.telemetry.access_log != next.telemetry.access_log) return "telemetry.access_log";
+    if (now.telemetry.access_file != next.telemetry.access_file) return "telemetry.access_file";
+    if (now.gateway.limits.connections != next.gateway.limits.connections) return "gateway.limits.connections";
     if (now.telemetry.records != next.telemetry.records) return "telemetry.records";
     if (now.ports.first != next.ports.first || now.ports.last != next.ports.last) return "ports";
     if (now.admin.listen != next.admin.listen) return "admin.listen";

@@ -125,6 +125,24 @@ TEST_F(SystemTest, a_change_that_meets_a_taken_port_changes_nothing) {
     }(*this));
 }
 
+TEST_F(SystemTest, a_door_can_open_to_the_network_on_its_port) {
+    loop.run_until_done([](SystemTest& t) -> rt::Task<void> {
+        Other old{"old"};
+        const std::string text = t.manifest(t.at("shop", old));
+        co_await t.start(text);
+        std::string open = text;
+        const std::string listen = fmt::format("listen: [{}]", t.port);
+        open.replace(open.find(listen), listen.size(), fmt::format("listen: [\"0.0.0.0:{}\"]", t.port));
+        const auto applied = co_await t.apply(open);
+        EXPECT_TRUE(applied.has_value()) << (applied ? "" : applied.error().error.message());
+        const std::string answer = co_await t.get();
+        EXPECT_EQ(answer, "200 old");
+        EXPECT_EQ(t.system->gateway_urls(), std::vector<std::string>{fmt::format("http://0.0.0.0:{}", t.port)});
+        co_await t.stop();
+        co_await old.stop();
+    }(*this));
+}
+
 TEST_F(SystemTest, a_route_moves_to_a_new_service_only_when_that_is_healthy) {
     loop.run_until_done([](SystemTest& t) -> rt::Task<void> {
         Other old{"old"};

@@ -127,7 +127,7 @@ const Object<TimeoutsConfig>& timeouts_schema() {
 std::expected<net::Address, std::string> parse_listen(std::string_view text) {
     const bool only_port = text.find_first_not_of("0123456789") == std::string_view::npos;
     const auto address = net::Address::parse(only_port ? "127.0.0.1:" + std::string{text} : std::string{text});
-    if (address && (address->is_unix() || address->port() != 0)) return *address;
+    if (address && !address->is_unix() && address->port() != 0) return *address;
     return std::unexpected("must be a port or an address with a port, such as 8080 or 0.0.0.0:8080");
 }
 
