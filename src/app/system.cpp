@@ -276,9 +276,7 @@ rt::Task<void> System::stop(base::TimePoint deadline, std::string reason) {
     while (changing_) co_await turn_over_.wait();
     life_.request();
     co_await gate_.closed();
-    if (access_ != nullptr) {
-        [[maybe_unused]] const size_t last = co_await access_->drain(plane_);
-    }
+    for (size_t most = access_ != nullptr ? 1 : 0; most > 0;) most = co_await access_->drain(plane_);
     // Whoever still looks at the cores ends before them.
     co_await admin_.stop(rt::this_loop().now() + 1s);
     co_await registry_.stop();

@@ -14,7 +14,7 @@ Engine::~Engine() = default;
 
 void Engine::add_upstream(const std::string& service, telemetry::NameId id, telemetry::PoolId pool) {
     // A name that found no room in the table shares its id with others: better no instance than another service's.
-    if (id == telemetry::kOtherName || upstream(id) != nullptr) return;
+    if (names_->text(id) != service || upstream(id) != nullptr) return;
     if (id >= upstreams_.size()) upstreams_.resize(id + 1);
     upstreams_[id] = std::make_unique<Upstream>(service, *names_, metrics_.pool(pool));
     by_service_[service] = upstreams_[id].get();

@@ -294,6 +294,8 @@ TEST(Forward, answers_503_for_a_service_without_instances_and_for_one_that_has_n
         EXPECT_EQ(none.status, 503);
         s.engine->add_upstream("late", telemetry::kOtherName, 0);
         EXPECT_EQ(s.engine->upstream(telemetry::kOtherName), nullptr);
+        s.engine->add_upstream("other", s.names.intern("other"), 0);  // one may be called so all the same
+        EXPECT_NE(s.engine->upstream(telemetry::kOtherName), nullptr);
     });
 }
 
