@@ -17,16 +17,18 @@ class AccessWriter {
                                                                           const std::string& folder, bool terminal,
                                                                           bool colour,
                                                                           const telemetry::RecordWords& words);
-    explicit AccessWriter(std::unique_ptr<telemetry::AccessLog> log) : log_(std::move(log)) {}
+    AccessWriter(std::unique_ptr<telemetry::AccessLog> log, size_t ring) : log_(std::move(log)), ring_(ring) {}
 
     // Writes until cancelled, and then what is left.
     [[nodiscard]] rt::Task<void> run(DataPlane& plane, rt::Cancel& cancel);
     // Once: what the cores have and the log has not.
-    [[nodiscard]] rt::Task<void> drain(DataPlane& plane);
+    // Returns the most records that one core had.
+    [[nodiscard]] rt::Task<size_t> drain(DataPlane& plane);
     [[nodiscard]] uint64_t lost() const { return lost_; }
 
   private:
     std::unique_ptr<telemetry::AccessLog> log_;
+    size_t ring_;                 // records that a core keeps
     std::vector<uint64_t> next_;  // by core: the first record not yet taken
     uint64_t lost_ = 0;           // overwritten before they were read
 };

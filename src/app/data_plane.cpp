@@ -19,14 +19,31 @@ DataPlane::BoundDoor::~BoundDoor() {
     for (const int socket : sockets) ::close(socket);
 }
 
+namespace {
+
+// Failures of one core that are on their way to the control loop. In a storm more would tell it nothing new, and would
+// fill the mailbox in which it gets its answers.
+constexpr size_t kMostReports = 1024;
+
+proxy::OutcomeReporter report_to(rt::Loop& control, const proxy::OutcomeReporter& report) {
+    auto waiting = std::make_shared<std::atomic<size_t>>(0);
+    return [control = &control, &report, waiting = std::move(waiting)](proxy::OutcomeReport outcome) {
+        if (outcome.outcome != proxy::Outcome::success && waiting->load() >= kMostReports) return;
+        ++*waiting;
+        const bool posted = control->post([&report, waiting, outcome = std::move(outcome)]() mutable {
+            --*waiting;
+            report(std::move(outcome));
+        });
+        if (!posted) --*waiting;  // the next failure brings another
+    };
+}
+
+}  // namespace
+
 rt::Task<void> DataPlane::start() {
-    rt::Loop* control = &rt::this_loop();
     for (uint32_t i = 0; i < options_.cores; ++i) {
         auto core = std::make_unique<OneCore>(fmt::format("core {}", i));
-        const auto report = [control, this](proxy::OutcomeReport outcome) {
-            // A full mailbox loses the report; the next failure brings another.
-            control->post([this, outcome = std::move(outcome)]() mutable { options_.report(std::move(outcome)); });
-        };
+        const auto report = report_to(rt::this_loop(), options_.report);
         OneCore* raw = core.get();
         [[maybe_unused]] const auto made = co_await rt::run_on(core->thread.loop(), [this, raw, report] {
             raw->worker = std::make_unique<CoreWorker>(*options_.names, report, options_.records);
@@ -35,8 +52,8 @@ rt::Task<void> DataPlane::start() {
     }
 }
 
-base::Result<DataPlane::BoundDoor> DataPlane::bind(std::string key, const net::Address& address) const {
-    if (address.port() != 0) {
+base::Result<DataPlane::BoundDoor> DataPlane::bind(std::string key, const net::Address& address, Port port) const {
+    if (address.port() != 0 && port == Port::unknown) {
         // Once without SO_REUSEPORT: another process that shares the port would silently take part of our clients.
         const auto probe = net::open_listener(address, {});
         if (!probe) return base::fail(probe.error());
@@ -47,7 +64,7 @@ base::Result<DataPlane::BoundDoor> DataPlane::bind(std::string key, const net::A
     door.key = std::move(key);
     door.address = address;
     for (size_t i = 0; i < options_.cores; ++i) {
-        auto socket = net::open_listener(door.address, {.reuse_port = !address.is_unix()});
+        auto socket = net::open_listener(door.address, {.reuse_port = true});
         if (!socket) return base::fail(std::move(socket.error()));
         door.sockets.push_back(*socket);
         if (door.address.port() == 0) door.address.set_port(net::bound_port(*socket));
@@ -119,7 +136,8 @@ rt::Task<std::string> DataPlane::dump_tasks() {
     for (const auto& core : cores_) {
         auto text = co_await rt::run_on(
             core->thread.loop(), [] { return rt::dump_tasks(rt::this_loop()); }, rt::this_loop().within(1s));
-        dump += fmt::format("\n{}\n{}", core->thread.name(), text ? *text : "does not answer within 1s: busy or stuck\n");
+        dump +=
+            fmt::format("\n{}\n{}", core->thread.name(), text ? *text : "does not answer within 1s: busy or stuck\n");
     }
     co_return dump;
 }

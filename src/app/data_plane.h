@@ -1,6 +1,6 @@
-// The data path of all cores, as the control loop sees it: starts the cores, gives them configurations and endpoint sets
-// and knows when each has been taken over, counts what is in flight, fetches records and counters. Owned by up; control
-// loop only.
+// The data path of all cores, as the control loop sees it: starts the cores, gives them configurations and endpoint
+// sets and knows when each has been taken over, counts what is in flight, fetches records and counters. Owned by up;
+// control loop only.
 #pragma once
 
 #include <functional>
@@ -43,11 +43,14 @@ class DataPlane final : public proxy::EndpointSink, public registry::InFlightSou
         net::Address address;
         std::vector<int> sockets;
     };
-    // The error says who holds the port.
-    [[nodiscard]] base::Result<BoundDoor> bind(std::string key, const net::Address& address) const;
+    // Whether another door of ours listens on the same port already, as when 127.0.0.1:80 becomes 0.0.0.0:80.
+    enum class Port : uint8_t { unknown, ours };
+    // TCP only. The error says who holds the port.
+    [[nodiscard]] base::Result<BoundDoor> bind(std::string key, const net::Address& address,
+                                               Port port = Port::unknown) const;
 
-    // All cores use `snapshot` and accept on `fresh` when it resumes. Doors that are no longer in it close, with `grace`
-    // for what is in flight there.
+    // All cores use `snapshot` and accept on `fresh` when it resumes. Doors that are no longer in it close, with
+    // `grace` for what is in flight there.
     [[nodiscard]] rt::Task<base::Result<void>> apply(PlaneSnapshotPtr snapshot, std::vector<BoundDoor> fresh,
                                                      base::Duration grace);
 

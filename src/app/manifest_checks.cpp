@@ -32,7 +32,8 @@ void check_service(const NamedService& service, const std::string& folder, Diagn
                           "keep \"run\" if Trunkline should run it, \"address\" if others do");
     }
     if (!runs && config.run.replicas != 1) {
-        diagnostics.error(service.name->at, fmt::format("service \"{}\" is run by others, so \"replicas\" has no effect", name),
+        diagnostics.error(service.name->at,
+                          fmt::format("service \"{}\" is run by others, so \"replicas\" has no effect", name),
                           "list its instances under \"address\"");
     }
     for (const std::string& file : config.run.env_files) {
@@ -56,7 +57,11 @@ void check_calls(const Manifest& manifest, const Names& names, Diagnostics& diag
         for (const auto& callee : service.config->mesh.calls) {
             names.check(callee, fmt::format("\"{}\" calls", service.name->value), diagnostics);
         }
-        specs.push_back({.name = service.name->value, .run = {}, .calls = calls_of(*service.config), .folder = {}, .fingerprint = {}});
+        specs.push_back({.name = service.name->value,
+                         .run = {},
+                         .calls = calls_of(*service.config),
+                         .folder = {},
+                         .fingerprint = {}});
     }
     const std::vector<std::string> cycles = supervisor::make_call_order(specs).warnings;
     for (const std::string& cycle : cycles) {
@@ -82,7 +87,8 @@ void check_routes(const Manifest& manifest, const Names& names, Diagnostics& dia
         if (!rule) continue;  // its path was reported when it was read
         if (route.rewrite) {
             const auto rewrite = proxy::PathTemplate::parse(route.rewrite->value, rule->path);
-            if (!rewrite) diagnostics.error(route.rewrite->at, "this rewrite does not work: " + rewrite.error().context);
+            if (!rewrite)
+                diagnostics.error(route.rewrite->at, "this rewrite does not work: " + rewrite.error().context);
         }
         rules.push_back(std::move(*rule));
         of_rule.push_back(&route);
@@ -91,25 +97,37 @@ void check_routes(const Manifest& manifest, const Names& names, Diagnostics& dia
     std::set<size_t> tied;  // of two equal routes one never gets a request, but that is not a second mistake
     for (const auto& [first, second] : proxy::RouteTable::conflicts(rules)) {
         tied.insert(second);
-        diagnostics.error(place(second),
-                          fmt::format("this route takes the same requests as the one in line {}, and neither is more specific",
-                                      place(first).line),
-                          "change one, or give one a higher \"priority\"");
+        diagnostics.error(
+            place(second),
+            fmt::format("this route takes the same requests as the one in line {}, and neither is more specific",
+                        place(first).line),
+            "change one, or give one a higher \"priority\"");
     }
     for (const auto& [strong, weak] : proxy::RouteTable::shadowed(rules)) {
         if (tied.contains(weak)) continue;
-        diagnostics.warning(place(weak), fmt::format("this route never gets a request: the one in line {} takes them all",
-                                                     place(strong).line));
+        diagnostics.warning(
+            place(weak),
+            fmt::format("this route never gets a request: the one in line {} takes them all", place(strong).line));
     }
 }
 
+// One of the two is every address of the machine, so it takes the other's port too.
+bool overlap(const net::Address& a, const net::Address& b) {
+    const auto every = [](const net::Address& address) { return address.ip() == "0.0.0.0" || address.ip() == "::"; };
+    return !a.is_unix() && !b.is_unix() && a.port() == b.port() && (every(a) || every(b));
+}
+
 void check_ports(const Manifest& manifest, Diagnostics& diagnostics) {
-    std::map<std::string, Position> taken;
+    std::vector<manifest::Located<net::Address>> taken;
     const auto take = [&](const manifest::Located<net::Address>& listen) {
-        const auto [before, added] = taken.emplace(listen.value.to_string(), listen.at);
-        if (added) return;
-        diagnostics.error(listen.at, fmt::format("{} is listened on already in line {}", listen.value.to_string(),
-                                                 before->second.line));
+        for (const auto& before : taken) {
+            if (before.value != listen.value && !overlap(before.value, listen.value)) continue;
+            const bool same = before.value == listen.value;
+            diagnostics.error(listen.at, fmt::format("{} is listened on already in line {}{}", listen.value.to_string(),
+                                                     before.at.line, same ? "" : " by " + before.value.to_string()));
+            return;
+        }
+        taken.push_back(listen);
     };
     for (const auto& listen : manifest.gateway.listen) take(listen);
     if (manifest.admin.listen) take(*manifest.admin.listen);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/log.h"
@@ -31,8 +32,12 @@ std::string_view whole_lines(std::string_view text) {
     return text.substr(0, end == std::string_view::npos ? kPipePiece : end + 1);
 }
 
-std::string_view cause_code(uint8_t cause) { return cause < proxy::kCauses && cause > 0 ? proxy::info(static_cast<proxy::Cause>(cause)).code : ""; }
-std::string_view cause_sentence(uint8_t cause) { return cause < proxy::kCauses ? proxy::info(static_cast<proxy::Cause>(cause)).title : ""; }
+std::string_view cause_code(uint8_t cause) {
+    return cause < proxy::kCauses && cause > 0 ? proxy::info(static_cast<proxy::Cause>(cause)).code : "";
+}
+std::string_view cause_sentence(uint8_t cause) {
+    return cause < proxy::kCauses ? proxy::info(static_cast<proxy::Cause>(cause)).title : "";
+}
 
 std::string_view outcome_word(uint8_t outcome) {
     switch (static_cast<proxy::Outcome>(outcome)) {
@@ -74,7 +79,8 @@ rt::Task<base::Result<void>> System::start() {
         .state_dir = options_.state_dir,
         .http = loaded->manifest.admin.listen ? std::optional{loaded->manifest.admin.listen->value} : std::nullopt};
     TL_CO_TRY(admin_.start(admin));
-    auto access = AccessWriter::open(loaded->manifest.telemetry, loaded->folder, options_.terminal, options_.colour, words_);
+    auto access =
+        AccessWriter::open(loaded->manifest.telemetry, loaded->folder, options_.terminal, options_.colour, words_);
     if (!access) co_return base::fail(std::move(access.error()));
     access_ = std::move(*access);
 
@@ -102,7 +108,9 @@ rt::Task<base::Result<void>> System::use_plane(const LoadedManifest& loaded) {
     for (const WantedDoor& wanted : plan.doors) {
         keys.insert(wanted.key);
         if (open_doors_.contains(wanted.key)) continue;
-        auto bound = plane_.bind(wanted.key, wanted.address);
+        const bool ours = std::ranges::any_of(
+            open_doors_, [&](const auto& door) { return door.second.port() == wanted.address.port(); });
+        auto bound = plane_.bind(wanted.key, wanted.address, ours ? DataPlane::Port::ours : DataPlane::Port::unknown);
         if (!bound) co_return base::fail(std::move(bound.error()));
         fresh.push_back(std::move(*bound));
     }
@@ -144,7 +152,8 @@ std::string address_id(std::string_view service, const net::Address& address) {
 
 }  // namespace
 
-// Services that others run: an instance for each address. One instance an entry: the first address is the preferred one.
+// Services that others run: an instance for each address. One instance an entry: the first address is the preferred
+// one.
 rt::Task<void> System::register_addresses(const LoadedManifest& loaded) {
     const rt::Wait wait = rt::this_loop().within(kAddressTime, &changes_);
     for (const NamedService& service : services_of(loaded.manifest)) {
@@ -210,7 +219,8 @@ void System::retire_services(const LoadedManifest& before, const LoadedManifest&
     for (const NamedService& service : services_of(now.manifest)) kept.insert(service.name->value);
     for (const NamedService& service : services_of(before.manifest)) {
         if (kept.contains(service.name->value)) continue;
-        [[maybe_unused]] const auto removed = registry_.remove_service(service.name->value, "taken out of the manifest");
+        [[maybe_unused]] const auto removed =
+            registry_.remove_service(service.name->value, "taken out of the manifest");
     }
 }
 
@@ -266,7 +276,7 @@ rt::Task<void> System::stop(base::TimePoint deadline, std::string reason) {
     while (changing_) co_await turn_over_.wait();
     life_.request();
     co_await gate_.closed();
-    if (access_ != nullptr) co_await access_->drain(plane_);
+    for (size_t most = access_ != nullptr ? 1 : 0; most > 0;) most = co_await access_->drain(plane_);
     // Whoever still looks at the cores ends before them.
     co_await admin_.stop(rt::this_loop().now() + 1s);
     co_await registry_.stop();

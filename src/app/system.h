@@ -1,5 +1,5 @@
-// The running system: owns every room's service, in the order of their start, and joins them. One object, on the control
-// loop, from up's start to its end. What the console can see and do is implemented in system_views.cpp and
+// The running system: owns every room's service, in the order of their start, and joins them. One object, on the
+// control loop, from up's start to its end. What the console can see and do is implemented in system_views.cpp and
 // system_changes.cpp.
 #pragma once
 
@@ -42,7 +42,8 @@ class System final : public console::System {
     // Opens the admin door and all sockets, starts the cores, then the services. On an error nothing has been started
     // that stop() would not end.
     [[nodiscard]] rt::Task<base::Result<void>> start();
-    // Services drained and ended, requests in flight finished, everything closed; shortly after `deadline` at the latest.
+    // Services drained and ended, requests in flight finished, everything closed; shortly after `deadline` at the
+    // latest.
     [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline, std::string reason);
     // Set by the admin API.
     [[nodiscard]] rt::Event& stop_asked() { return stop_asked_; }
@@ -98,7 +99,11 @@ class System final : public console::System {
     [[nodiscard]] rt::Task<void> run_services(std::vector<supervisor::ServiceSpec> specs, console::ProgressSink& sink,
                                               std::string& failures);
     // system_views.cpp
-    [[nodiscard]] rt::Task<telemetry::MetricsData> counters();
+    struct Counters {
+        telemetry::MetricsData sum;
+        bool whole = false;  // every core answered
+    };
+    [[nodiscard]] rt::Task<Counters> counters();
     [[nodiscard]] rt::Task<void> meter_loop();
 
     SystemOptions options_;
@@ -106,9 +111,9 @@ class System final : public console::System {
     uint64_t revision_ = 0;
     base::WallTime started_ = base::wall_now();
     std::string stopping_;
-    bool changing_ = false;        // set by a Turn
+    bool changing_ = false;  // set by a Turn
     rt::Signal turn_over_;
-    rt::Cancel changes_;           // no change goes on from here: stop() has begun
+    rt::Cancel changes_;  // no change goes on from here: stop() has begun
 
     telemetry::NameTable names_;
     telemetry::SeriesTable series_;

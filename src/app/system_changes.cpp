@@ -1,6 +1,6 @@
 // What changes a running system: plan, apply, restart. A change is checked as a whole before anything is touched; then
-// what is new is made ready, requests are moved over, and what is old ends, in this order, so that nothing is refused on
-// the way. One change at a time.
+// what is new is made ready, requests are moved over, and what is old ends, in this order, so that nothing is refused
+// on the way. One change at a time.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -154,8 +154,8 @@ console::PlanView System::make_plan(const LoadedManifest& next) const {
     compare_addresses(loaded_->manifest, next.manifest, view.changes);
     compare_routes(loaded_->manifest, next.manifest, view.changes);
     if (listens(loaded_->manifest) != listens(next.manifest)) {
-        view.changes.push_back(
-            {"gateway", "listen", "change", fmt::format("{} (was {})", listens(next.manifest), listens(loaded_->manifest))});
+        view.changes.push_back({"gateway", "listen", "change",
+                                fmt::format("{} (was {})", listens(next.manifest), listens(loaded_->manifest))});
     }
     for (const auto& diagnostic : next.diagnostics.sorted()) {
         const bool shadow = diagnostic.message.find("never gets a request") != std::string::npos;
@@ -190,8 +190,8 @@ rt::Task<console::PlanResult> System::apply(std::string text, std::string file, 
 }
 
 // Replaced instances live beside their successors for a while, and so do removed services beside new ones. Nothing is
-// refused on the way: what is new is opened and started under the old routes, then requests move over, then what changed
-// is replaced, and only then what nobody needs any more is closed.
+// refused on the way: what is new is opened and started under the old routes, then requests move over, then what
+// changed is replaced, and only then what nobody needs any more is closed.
 rt::Task<base::Result<void>> System::carry_out(LoadedPtr next, console::ProgressSink& sink) {
     const LoadedPtr before = loaded_;
     const LoadedManifest both = with_old_calls(*before, *next);
@@ -231,7 +231,8 @@ rt::Task<void> System::run_services(std::vector<supervisor::ServiceSpec> specs, 
         const std::string_view action = supervisor::to_string(outcome.step.action);
         if (outcome.error) {
             sink.on_progress(fmt::format("{}: {} failed: {}", outcome.step.service, action, outcome.error->message()));
-            failures += fmt::format("{}{}: {}", failures.empty() ? "" : "; ", outcome.step.service, outcome.error->message());
+            failures +=
+                fmt::format("{}{}: {}", failures.empty() ? "" : "; ", outcome.step.service, outcome.error->message());
         } else if (outcome.step.action != supervisor::Action::keep) {
             sink.on_progress(fmt::format("{}: {} done{}{}", outcome.step.service, action,
                                          outcome.step.why.empty() ? "" : ": ", outcome.step.why));

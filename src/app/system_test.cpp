@@ -60,10 +60,11 @@ class SystemTest : public testing::Test {
     // `services`: lines below the context; the one route leads to `to`.
     [[nodiscard]] std::string manifest(const std::string& services, const std::string& to = "shop",
                                        std::optional<uint16_t> second_port = {}) const {
-        return fmt::format("system: test\ngateway:\n  listen: [{}{}]\n  threads: 2\n  routes:\n"
-                           "    - {{ path: /*, to: {} }}\ntelemetry: {{ access_log: none }}\ngrace: 2s\n"
-                           "contexts:\n  all:\n{}",
-                           port, second_port ? fmt::format(", {}", *second_port) : "", to, services);
+        return fmt::format(
+            "system: test\ngateway:\n  listen: [{}{}]\n  threads: 2\n  routes:\n"
+            "    - {{ path: /*, to: {} }}\ntelemetry: {{ access_log: none }}\ngrace: 2s\n"
+            "contexts:\n  all:\n{}",
+            port, second_port ? fmt::format(", {}", *second_port) : "", to, services);
     }
     static std::string at(const std::string& service, const Other& other, const std::string& more = "") {
         return fmt::format("    {}: {{ address: \"{}\"{} }}\n", service, other.where(), more);
@@ -121,6 +122,24 @@ TEST_F(SystemTest, a_change_that_meets_a_taken_port_changes_nothing) {
         co_await t.stop();
         co_await old.stop();
         co_await next.stop();
+    }(*this));
+}
+
+TEST_F(SystemTest, a_door_can_open_to_the_network_on_its_port) {
+    loop.run_until_done([](SystemTest& t) -> rt::Task<void> {
+        Other old{"old"};
+        const std::string text = t.manifest(t.at("shop", old));
+        co_await t.start(text);
+        std::string open = text;
+        const std::string listen = fmt::format("listen: [{}]", t.port);
+        open.replace(open.find(listen), listen.size(), fmt::format("listen: [\"0.0.0.0:{}\"]", t.port));
+        const auto applied = co_await t.apply(open);
+        EXPECT_TRUE(applied.has_value()) << (applied ? "" : applied.error().error.message());
+        const std::string answer = co_await t.get();
+        EXPECT_EQ(answer, "200 old");
+        EXPECT_EQ(t.system->gateway_urls(), std::vector<std::string>{fmt::format("http://0.0.0.0:{}", t.port)});
+        co_await t.stop();
+        co_await old.stop();
     }(*this));
 }
 
@@ -190,9 +209,7 @@ TEST_F(SystemTest, nothing_can_be_changed_before_the_start_has_ended_nor_while_i
         Other old{"old"};
         const std::string text = t.manifest(t.at("shop", old));
         rt::Gate gate;
-        const auto start = [](SystemTest& of, std::string manifest) -> rt::Task<void> {
-            co_await of.start(manifest);
-        };
+        const auto start = [](SystemTest& of, std::string manifest) -> rt::Task<void> { co_await of.start(manifest); };
         gate.spawn("start", start(t, text));
         const auto early = co_await t.apply(text);
         EXPECT_TRUE(!early && early.error().error.code == base::Code::conflict);

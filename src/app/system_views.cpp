@@ -5,11 +5,11 @@
 #include <fstream>
 
 #include "app/system.h"
+#include "app/version.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "telemetry/prometheus.h"
 #include "telemetry/why.h"
-#include "app/version.h"
 
 namespace tl::app {
 
@@ -83,7 +83,8 @@ void add_reasons(console::ServiceView& view, const supervisor::ServiceStatus* pr
         view.reason = "waits for " + base::join(process->waiting_for, ", ");
     } else if (view.state != "healthy") {
         for (const auto& instance : view.instances) {
-            if (instance.state != "healthy" && !instance.reason.empty()) view.reason = instance.id + ": " + instance.reason;
+            if (instance.state != "healthy" && !instance.reason.empty())
+                view.reason = instance.id + ": " + instance.reason;
         }
     }
     if (process != nullptr && !process->last_change.empty()) {
@@ -93,18 +94,20 @@ void add_reasons(console::ServiceView& view, const supervisor::ServiceStatus* pr
 
 }  // namespace
 
-rt::Task<telemetry::MetricsData> System::counters() {
-    telemetry::MetricsData sum;
+rt::Task<System::Counters> System::counters() {
+    Counters counters;
     const auto all = co_await plane_.gather([](proxy::Engine& engine) { return engine.metrics().copy(); },
                                             rt::this_loop().within(1s));
-    for (const auto& one : all) sum.merge(one);
-    co_return sum;
+    for (const auto& one : all) counters.sum.merge(one);
+    counters.whole = all.size() == plane_.cores();
+    co_return counters;
 }
 
 rt::Task<void> System::meter_loop() {
     while (!life_.requested()) {
-        auto data = co_await counters();
-        meter_.add(rt::this_loop().now(), std::move(data));
+        auto now = co_await counters();
+        // Without a core that was busy its requests would seem undone.
+        if (now.whole) meter_.add(rt::this_loop().now(), std::move(now.sum));
         co_await rt::sleep(TrafficMeter::kEvery, &life_);
     }
 }
@@ -121,8 +124,8 @@ rt::Task<std::vector<console::ServiceView>> System::services() {
                                   .calls = calls_of(*service.config)};
         const auto process = std::ranges::find(processes, view.name, &supervisor::ServiceStatus::name);
         const supervisor::ServiceStatus* running = process == processes.end() ? nullptr : &*process;
-        view.replicas_wanted = running != nullptr ? running->wanted
-                                                  : static_cast<uint32_t>(service.config->address.size());
+        view.replicas_wanted =
+            running != nullptr ? running->wanted : static_cast<uint32_t>(service.config->address.size());
         for (const auto& known : registered.services) {
             if (known.name != view.name) continue;
             view.replicas_healthy = static_cast<uint32_t>(known.healthy);
@@ -134,7 +137,9 @@ rt::Task<std::vector<console::ServiceView>> System::services() {
             for (const auto& status : running->instances) {
                 auto found = std::ranges::find(view.instances, status.id, &console::InstanceView::id);
                 if (found == view.instances.end()) {
-                    view.instances.push_back({.id = status.id, .service = view.name, .address = "127.0.0.1",
+                    view.instances.push_back({.id = status.id,
+                                              .service = view.name,
+                                              .address = "127.0.0.1",
                                               .state = std::string{supervisor::to_string(status.state)}});
                     found = view.instances.end() - 1;
                 }
@@ -147,7 +152,8 @@ rt::Task<std::vector<console::ServiceView>> System::services() {
         }
         view.state = state_of(view, running);
         add_reasons(view, running);
-        view.traffic = traffic_of(meter_.window([&](telemetry::SeriesId id) { return id < series_.series() && series_.key(id).service == view.name; }));
+        view.traffic = traffic_of(meter_.window(
+            [&](telemetry::SeriesId id) { return id < series_.series() && series_.key(id).service == view.name; }));
         views.push_back(std::move(view));
     }
     co_return views;
@@ -169,7 +175,8 @@ rt::Task<console::StatusView> System::status() {
                              .guard = "a guard process ends the services should Trunkline be killed",
                              .stopping = stopping_};
     for (const auto& diagnostic : loaded_->diagnostics.sorted()) {
-        view.warnings.push_back(fmt::format("{}:{}: {}", loaded_->diagnostics.file(), diagnostic.at.line, diagnostic.message));
+        view.warnings.push_back(
+            fmt::format("{}:{}: {}", loaded_->diagnostics.file(), diagnostic.at.line, diagnostic.message));
     }
     view.services = co_await services();
     co_return view;
@@ -201,7 +208,8 @@ rt::Task<std::vector<console::RouteView>> System::routes() {
         view.timeout = route.timeout.value_or(traffic.timeout);
         view.retries = (route.retry ? route.retry->attempts : traffic.attempts) - 1;
         view.traffic = traffic_of(meter_.window([&](telemetry::SeriesId id) {
-            return id < series_.series() && series_.key(id).door == telemetry::Door::gateway && series_.key(id).route == view.name;
+            return id < series_.series() && series_.key(id).door == telemetry::Door::gateway &&
+                   series_.key(id).route == view.name;
         }));
         rules.push_back(std::move(*rule));
         views.push_back(std::move(view));
@@ -213,8 +221,9 @@ rt::Task<std::vector<console::RouteView>> System::routes() {
 rt::Task<base::Result<console::Why>> System::why(std::string trace, bool colour) {
     const auto prefix = telemetry::parse_trace_id(trace);
     if (!prefix) {
-        co_return base::fail(base::Code::invalid,
-                             fmt::format("\"{}\" is no trace id: give at least its first 8 hex digits", base::printable(trace)));
+        co_return base::fail(
+            base::Code::invalid,
+            fmt::format("\"{}\" is no trace id: give at least its first 8 hex digits", base::printable(trace)));
     }
     const auto batches = co_await plane_.gather(
         [prefix](proxy::Engine& engine) { return engine.records().find(*prefix); }, rt::this_loop().within(2s));
@@ -226,27 +235,43 @@ rt::Task<base::Result<console::Why>> System::why(std::string trace, bool colour)
     }
     if (records.empty()) {
         co_return base::fail(base::Code::not_found,
-                             fmt::format("no request of trace {} is remembered; the last {} of each thread are kept", trace,
-                                         loaded_->manifest.telemetry.records));
+                             fmt::format("no request of trace {} is remembered; the last {} of each thread are kept",
+                                         trace, loaded_->manifest.telemetry.records));
     }
     const telemetry::TraceTree tree = telemetry::build_trace(records, lost);
     co_return console::Why{telemetry::trace_json(tree, words_), telemetry::print_trace(tree, words_, colour)};
 }
 
 rt::Task<std::string> System::metrics() {
-    const auto data = co_await counters();
-    telemetry::Exposition page{.table = &series_, .data = &data, .cause = words_.cause, .samples = {}};
+    const auto now = co_await counters();
+    telemetry::Exposition page{.table = &series_, .data = &now.sum, .cause = words_.cause, .samples = {}};
     for (const auto& service : supervisor_.status(false)) {
         uint64_t restarts = 0;
         for (const auto& instance : service.instances) restarts += instance.restarts;
-        page.samples.push_back({"trunkline_service_restarts_total", "Restarts after a crash.", telemetry::MetricType::counter,
-                                {{"service", service.name}}, static_cast<double>(restarts)});
+        page.samples.push_back({"trunkline_service_restarts_total",
+                                "Restarts after a crash.",
+                                telemetry::MetricType::counter,
+                                {{"service", service.name}},
+                                static_cast<double>(restarts)});
     }
     for (const auto& service : registry_.snapshot().services) {
-        page.samples.push_back({"trunkline_service_instances_healthy", "Instances that get requests.", telemetry::MetricType::gauge,
-                                {{"service", service.name}}, static_cast<double>(service.healthy)});
+        page.samples.push_back({"trunkline_service_instances_healthy",
+                                "Instances that get requests.",
+                                telemetry::MetricType::gauge,
+                                {{"service", service.name}},
+                                static_cast<double>(service.healthy)});
     }
-    page.samples.push_back({"trunkline_memory_bytes", "Resident memory of Trunkline itself.", telemetry::MetricType::gauge, {},
+    if (access_ != nullptr) {
+        page.samples.push_back({"trunkline_access_records_lost_total",
+                                "Requests whose record was overwritten before it was written.",
+                                telemetry::MetricType::counter,
+                                {},
+                                static_cast<double>(access_->lost())});
+    }
+    page.samples.push_back({"trunkline_memory_bytes",
+                            "Resident memory of Trunkline itself.",
+                            telemetry::MetricType::gauge,
+                            {},
                             static_cast<double>(own_memory())});
     co_return telemetry::write_prometheus(page);
 }
@@ -300,15 +325,16 @@ class NoMore final : public console::LogSubscription {};
 
 }  // namespace
 
-base::Result<std::unique_ptr<console::LogSubscription>> System::subscribe(console::LogQuery query, console::LogSink& sink) {
+base::Result<std::unique_ptr<console::LogSubscription>> System::subscribe(console::LogQuery query,
+                                                                          console::LogSink& sink) {
     std::vector<std::string> names;
     for (const NamedService& service : services_of(loaded_->manifest)) names.push_back(service.name->value);
     for (const std::string& wanted : query.services) {
         if (std::ranges::find(names, wanted) != names.end()) continue;
         const std::string_view near = base::nearest(wanted, names);
-        return base::fail(base::Code::not_found, fmt::format("there is no service \"{}\"{}{}{}", base::printable(wanted),
-                                                             near.empty() ? "" : "; did you mean \"", near,
-                                                             near.empty() ? "" : "\"?"));
+        return base::fail(base::Code::not_found,
+                          fmt::format("there is no service \"{}\"{}{}{}", base::printable(wanted),
+                                      near.empty() ? "" : "; did you mean \"", near, near.empty() ? "" : "\"?"));
     }
     std::multimap<base::WallTime, supervisor::LogLinePtr> past;  // lines of the same moment keep their order
     for (const std::string& service : query.services.empty() ? names : query.services) {

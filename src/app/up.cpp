@@ -184,7 +184,8 @@ int run_up(const UpOptions& options) {
         return kBadInput;
     }
     if (!loaded->diagnostics.empty()) {
-        fmt::print(stderr, "{}", options.colour ? loaded->diagnostics.to_terminal(true) : loaded->diagnostics.to_text());
+        fmt::print(stderr, "{}",
+                   options.colour ? loaded->diagnostics.to_terminal(true) : loaded->diagnostics.to_text());
     }
     if (!loaded->good()) return kBadInput;
 

@@ -47,10 +47,14 @@ rt::Task<base::Result<void>> Attempt::exchange_on(http::ClientExchange& upstream
     context_->record.bytes_in = body_->first.data.size();
     // Even a failed send may have an answer waiting, such as a 413: so the head is awaited in any case.
     rt::Gate gate;
-    if (sent && !body_->first.end) gate.spawn("request body", pump_request(upstream));
+    pumping_ = sent && !body_->first.end;
+    if (pumping_) gate.spawn("request body", pump_request(upstream));
 
     base::Result<void> result;
-    auto head = co_await final_head(upstream, bounded);
+    // Who waits for 100 Continue sends nothing until the service has spoken: then it is the service that is waited for.
+    const bool clients_turn = pumping_ && !request.expect_continue;
+    auto head = co_await final_head(upstream, clients_turn ? rt::Wait{base::kNever, &stop_} : bounded);
+    answered_.request();
     if (!head) {
         result = base::fail(std::move(client_error_ ? *client_error_ : head.error()));
     } else if ((*head)->status == 101 && upgrade.protocol.empty()) {
@@ -72,6 +76,8 @@ rt::Task<base::Result<codec::ResponseHead*>> Attempt::final_head(http::ClientExc
     for (;;) {
         auto head = co_await upstream.read_head(wait);
         if (!head) {
+            if (late_) head.error() = rt::wake_error(rt::Wake::timeout, "waiting for the answer");
+            if (late_) head.error().side = base::Side::upstream;
             // Cancelled because the client left, not because the instance failed.
             if (head.error().code == base::Code::cancelled) head.error().side = base::Side::downstream;
             co_return head;
@@ -81,6 +87,7 @@ rt::Task<base::Result<codec::ResponseHead*>> Attempt::final_head(http::ClientExc
         const auto passed =
             co_await context_->exchange.send_informational({.status = (*head)->status, .headers = &(*head)->headers});
         if (!passed) co_return base::fail(from_side(passed.error(), base::Side::downstream));
+        if (pumping_) wait.deadline = base::kNever;
     }
 }
 
@@ -106,7 +113,8 @@ rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstr
     auto sent = co_await context_->exchange.send(outgoing, piece);
     record.bytes_out += piece.data.size();
     while (whole && sent && !piece.end) {
-        const rt::Wait silence = rt::this_loop().within(context_->route->traffic.stream_idle, &context_->exchange.cancel());
+        const rt::Wait silence =
+            rt::this_loop().within(context_->route->traffic.stream_idle, &context_->exchange.cancel());
         auto next = co_await upstream.read(silence);
         whole = next.has_value();
         if (!whole) {
@@ -128,8 +136,18 @@ rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstr
     co_return base::fail(from_side(std::move(broken), left ? base::Side::downstream : base::Side::upstream));
 }
 
-// Sends what the client still sends, at the pace of the slower side.
+// Sends what the client still sends; from then on the service has its time to answer.
 rt::Task<void> Attempt::pump_request(http::ClientExchange& upstream) {
+    co_await pump_body(upstream);
+    const rt::Wait answer{base::deadline_after(rt::this_loop().now(), context_->route->traffic.timeout), &answered_};
+    const rt::Wake wake = co_await rt::wait_for(answer);
+    if (wake != rt::Wake::timeout) co_return;
+    late_ = true;
+    stop_.request();
+}
+
+// At the pace of the slower side; bounded by the silence that the client's and the service's limits allow.
+rt::Task<void> Attempt::pump_body(http::ClientExchange& upstream) {
     const rt::Wait wait{base::kNever, &stop_};
     for (;;) {
         auto piece = co_await body_->exchange->read(wait);

@@ -38,7 +38,8 @@ class Attempt {
           stop_(&context.exchange.cancel()) {}
 
     // Ok: the answer was sent, or the tunnel has ended. Errors of side upstream leave the client unanswered unless
-    // response_started(); `wait` bounds everything up to the head of the final answer.
+    // response_started(). `wait` bounds everything up to the head of the final answer; but where the client is still
+    // sending, the service's time to answer begins when it has the whole request: a slow client is not its fault.
     [[nodiscard]] rt::Task<base::Result<void>> run(UpgradeTo upgrade, rt::Wait wait);
 
     [[nodiscard]] bool nothing_sent() const { return nothing_sent_; }
@@ -52,13 +53,17 @@ class Attempt {
     [[nodiscard]] rt::Task<base::Result<void>> relay_response(http::ClientExchange& upstream,
                                                               codec::ResponseHead& head);
     [[nodiscard]] rt::Task<void> pump_request(http::ClientExchange& upstream);
+    [[nodiscard]] rt::Task<void> pump_body(http::ClientExchange& upstream);
 
     Engine* engine_;
     RequestContext* context_;
     Upstream* upstream_;
     Instance* instance_;
     RequestBody* body_;
-    rt::Cancel stop_;                       // ends the pump and the wait for the answer
+    rt::Cancel stop_;                          // ends the pump and the wait for the answer
+    rt::Cancel answered_{&stop_};              // the head of the final answer is there
+    bool pumping_ = false;                     // the body is longer than its first piece
+    bool late_ = false;                        // the whole request was sent, and no answer came in time
     std::optional<base::Error> client_error_;  // the client's body broke off
     bool nothing_sent_ = true;
 };

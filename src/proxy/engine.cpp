@@ -13,7 +13,8 @@ Engine::Engine(telemetry::NameTable& names, OutcomeReporter report, size_t recor
 Engine::~Engine() = default;
 
 void Engine::add_upstream(const std::string& service, telemetry::NameId id, telemetry::PoolId pool) {
-    if (upstream(id) != nullptr) return;
+    // A name that found no room in the table shares its id with others: better no instance than another service's.
+    if (names_->text(id) != service || upstream(id) != nullptr) return;
     if (id >= upstreams_.size()) upstreams_.resize(id + 1);
     upstreams_[id] = std::make_unique<Upstream>(service, *names_, metrics_.pool(pool));
     by_service_[service] = upstreams_[id].get();

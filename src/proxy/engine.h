@@ -20,7 +20,8 @@ using OutcomeReporter = std::function<void(OutcomeReport)>;
 
 class Engine {
   public:
-    Engine(telemetry::NameTable& names, OutcomeReporter report, size_t records = telemetry::RecordRing::kDefaultCapacity);
+    Engine(telemetry::NameTable& names, OutcomeReporter report,
+           size_t records = telemetry::RecordRing::kDefaultCapacity);
     ~Engine();
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
@@ -31,7 +32,9 @@ class Engine {
     void add_upstream(const std::string& service, telemetry::NameId id, telemetry::PoolId pool);
     void apply_endpoints(const EndpointSetPtr& set);
 
-    [[nodiscard]] Upstream* upstream(telemetry::NameId id) { return id < upstreams_.size() ? upstreams_[id].get() : nullptr; }
+    [[nodiscard]] Upstream* upstream(telemetry::NameId id) {
+        return id < upstreams_.size() ? upstreams_[id].get() : nullptr;
+    }
     [[nodiscard]] uint32_t in_flight(std::string_view service, std::string_view instance) const;
     void report(const Upstream& upstream, Instance& instance, Outcome outcome);
 

@@ -27,15 +27,17 @@ Denial denial_of(const base::Error& error, const Upstream& upstream, const Insta
     return {cause, fmt::format("{} ({}): {}", upstream.service(), instance->id, error.message())};
 }
 
-Denial no_instance(const Upstream& upstream) {
-    const EndpointSetPtr& set = upstream.set();
+Denial no_instance(const Route& route, const Upstream* upstream) {
+    const EndpointSetPtr set = upstream == nullptr ? nullptr : upstream->set();
     const bool told = set != nullptr && !set->reason.empty();
-    return {Cause::no_healthy_instance, fmt::format("service \"{}\" has no healthy instance{}{}", upstream.service(),
+    return {Cause::no_healthy_instance, fmt::format("service \"{}\" has no healthy instance{}{}", route.service,
                                                     told ? ": " : "", told ? set->reason : "")};
 }
 
 // A request may be sent again when the first time cannot have had an effect, or a second effect does no harm; and when
-// there is still all of it to send.
+// there is still all of it to send. So a POST on a kept connection that the service closes at the same moment fails
+// (RFC 9110 9.2.2: nobody knows whether it had its effect); pools make that rare, for they let go of idle connections
+// first.
 bool may_retry(const RequestContext& context, const Attempt& attempt, const base::Error& error, size_t made) {
     if (made >= context.route->traffic.attempts || context.exchange.response_started()) return false;
     if (error.side != base::Side::upstream || !attempt.body_intact()) return false;
@@ -49,9 +51,10 @@ rt::Task<void> forward(Engine& engine, RequestContext& context) {
     Upstream* const upstream = engine.upstream(context.route->service_id);
     const UpgradeTo upgrade{prepare_request(context)};
     context.idempotent = codec::is_idempotent(context.head().method);
-    const rt::Wait wait{base::deadline_after(context.began, context.route->traffic.timeout), &context.exchange.cancel()};
+    const rt::Wait wait{base::deadline_after(context.began, context.route->traffic.timeout),
+                        &context.exchange.cancel()};
     RequestBody body{context.exchange};
-    std::array<Instance*, kMostTried> tried{};
+    std::array<uint64_t, kMostTried> tried{};  // serials: an instance may be gone by the next try
     size_t made = 0;
 
     for (;;) {
@@ -61,7 +64,7 @@ rt::Task<void> forward(Engine& engine, RequestContext& context) {
         }
         Instance* const instance = upstream->pick(rt::this_loop().random(), {tried.data(), std::min(made, kMostTried)});
         if (instance == nullptr) {
-            context.refusal = no_instance(*upstream);
+            context.refusal = no_instance(*context.route, upstream);
             co_return;
         }
         if (upstream->panic()) context.record.set(telemetry::Record::kPanic);
@@ -70,15 +73,15 @@ rt::Task<void> forward(Engine& engine, RequestContext& context) {
         Attempt attempt{engine, context, *upstream, *instance, body};
         const auto result = co_await attempt.run(upgrade, wait);
 
-        const Outcome outcome = result ? (context.record.status >= 500 ? Outcome::failure : Outcome::success)
-                                       : outcome_of(result.error());
+        const Outcome outcome =
+            result ? (context.record.status >= 500 ? Outcome::failure : Outcome::success) : outcome_of(result.error());
         const bool upstreams_fault = !result && result.error().side == base::Side::upstream;
         context.record.add_attempt(instance->name, started - context.began, rt::this_loop().now() - started,
                                    static_cast<uint8_t>(outcome));
         if (result || upstreams_fault) engine.report(*upstream, *instance, outcome);
         const bool again = !result && may_retry(context, attempt, result.error(), ++made);
         if (!result && !again) context.refusal = denial_of(result.error(), *upstream, instance);
-        if (made > 0 && made <= kMostTried) tried[made - 1] = instance;
+        if (made > 0 && made <= kMostTried) tried[made - 1] = instance->serial;
         upstream->release(*instance);
         if (!again) co_return;
     }

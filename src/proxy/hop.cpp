@@ -1,6 +1,5 @@
 #include "proxy/hop.h"
 
-
 #include "base/text.h"
 #include "proxy/door.h"
 
@@ -52,8 +51,18 @@ bool names_field(std::string_view connection, std::string_view name) {
     }
 }
 
-void remove_hop_by_hop(HeaderTable& headers) {
-    const std::string_view connection = headers.value(Field::connection);
+// All lines of Connection as one value (RFC 9110 5.3).
+std::string_view connection_of(const HeaderTable& headers, base::Arena& arena) {
+    std::string_view all;
+    for (const codec::Header& header : headers) {
+        if (header.field != Field::connection) continue;
+        all = all.empty() ? header.value : arena.concat(all, ",", header.value);
+    }
+    return all;
+}
+
+void remove_hop_by_hop(HeaderTable& headers, base::Arena& arena) {
+    const std::string_view connection = connection_of(headers, arena);
     const bool plain = connection.empty() || base::iequals(connection, "keep-alive") ||
                        base::iequals(connection, "close") || base::iequals(connection, "upgrade");
     headers.remove_if([&](const codec::Header& header) {
@@ -92,12 +101,12 @@ std::string_view prepare_request(RequestContext& context) {
     const bool upgrades = head.upgrade && head.framing == codec::Framing::none &&
                           !base::iequals(head.headers.value(Field::upgrade), "h2c");
     const std::string_view protocol = upgrades ? context.arena.copy(head.headers.value(Field::upgrade)) : "";
-    remove_hop_by_hop(head.headers);
+    remove_hop_by_hop(head.headers, context.arena);
     head.headers.set(Field::host, head.authority.empty() ? std::string_view{context.route->service} : head.authority);
 
     char* const trace = context.arena.allocate(telemetry::kTraceparentSize);
-    telemetry::write_traceparent(context.trace, std::span<char, telemetry::kTraceparentSize>{
-                                                    trace, telemetry::kTraceparentSize});
+    telemetry::write_traceparent(context.trace,
+                                 std::span<char, telemetry::kTraceparentSize>{trace, telemetry::kTraceparentSize});
     head.headers.set(Field::traceparent, {trace, telemetry::kTraceparentSize});
     if (head.headers.find(Field::x_request_id) == nullptr) {
         // The trace id's 32 digits stand behind "00-" in the traceparent.
@@ -109,7 +118,7 @@ std::string_view prepare_request(RequestContext& context) {
 }
 
 void prepare_response(RequestContext& context, codec::ResponseHead& head) {
-    remove_hop_by_hop(head.headers);
+    remove_hop_by_hop(head.headers, context.arena);
     if (!context.door.show_trace) return;
     const std::string_view trace = context.head().headers.value(Field::traceparent);
     head.headers.set("X-Trace-Id", trace.substr(3, 32));

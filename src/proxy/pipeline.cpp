@@ -83,6 +83,8 @@ rt::Task<void> DoorHandler::refuse(http::ServerExchange& exchange, uint16_t stat
     context.record.door = door->kind;
     context.record.caller = door->caller;
     context.record.start_ns = base::wall_now().time_since_epoch().count();
+    context.record.door = door->kind;
+    context.record.caller = door->caller;
     context.record.client = telemetry::ClientAddress::from(exchange.peer().raw());
     const bool too_large = status == 431 || status == 414;
     context.refusal = {too_large ? Cause::head_too_large : cause_of(error), error.context, status};

@@ -37,7 +37,9 @@ rt::Task<void> relay(net::Stream& from, net::Stream& to, std::string_view early,
     if (!early.empty()) buffer.append(early);
     for (;;) {
         if (!buffer.empty()) {
-            const auto written = co_await to.write_all(buffer.view(), {base::kNever, &state.stop});
+            // Bounded, for the other direction may have ended and watches no more.
+            const rt::Wait taken{base::deadline_after(rt::this_loop().now(), state.idle), &state.stop};
+            const auto written = co_await to.write_all(buffer.view(), taken);
             if (!written) break;
             bytes += buffer.size();
             state.last_moved = rt::this_loop().now();

@@ -14,6 +14,7 @@ void Upstream::apply(const EndpointSetPtr& set) {
         if (instance == nullptr || instance->address != endpoint.address) {
             auto made = std::make_unique<Instance>();
             made->id = endpoint.id;
+            made->serial = ++made_;
             made->name = names_->intern(endpoint.id);
             made->address = endpoint.address;
             instance = all_.emplace_back(std::move(made)).get();
@@ -35,7 +36,7 @@ Instance* Upstream::find(std::string_view id) const {
     return nullptr;
 }
 
-Instance* Upstream::pick(base::Random& random, std::span<Instance* const> tried) {
+Instance* Upstream::pick(base::Random& random, std::span<const uint64_t> tried) {
     const size_t count = current_.size();
     if (count == 0) return nullptr;
     if (!tried.empty()) return pick_untried(random, tried);
@@ -48,14 +49,14 @@ Instance* Upstream::pick(base::Random& random, std::span<Instance* const> tried)
     return b->active < a->active ? b : a;
 }
 
-Instance* Upstream::pick_untried(base::Random& random, std::span<Instance* const> tried) {
+Instance* Upstream::pick_untried(base::Random& random, std::span<const uint64_t> tried) {
     // Retries are rare: one pass over all, from a random place so that they spread.
     const size_t count = current_.size();
     const size_t start = random.below(static_cast<uint32_t>(count));
     Instance* best = nullptr;
     for (size_t i = 0; i < count; ++i) {
         Instance* instance = current_[(start + i) % count];
-        if (std::ranges::find(tried, instance) != tried.end()) continue;
+        if (std::ranges::find(tried, instance->serial) != tried.end()) continue;
         if (best == nullptr || instance->active < best->active) best = instance;
     }
     return best != nullptr ? best : current_[start];
@@ -74,11 +75,13 @@ rt::Task<base::Result<PooledConnection>> Upstream::acquire(Instance& instance, c
         }
         count_closed();
     }
-    auto stream = co_await net::connect(instance.address, wait.until(rt::this_loop().now() + limits.connect));
+    const base::TimePoint connected_by = rt::this_loop().now() + limits.connect;
+    auto stream = co_await net::connect(instance.address, wait.until(connected_by));
     if (!stream) {
         ++cell_->failed;
         // A deadline of the connect alone is the instance's fault, not the whole request's.
-        if (stream.error().code == base::Code::timeout) stream.error().code = base::Code::unreachable;
+        const bool own_deadline = stream.error().code == base::Code::timeout && connected_by < wait.deadline;
+        if (own_deadline) stream.error().code = base::Code::unreachable;
         co_return base::fail(std::move(stream.error()));
     }
     ++cell_->opened;

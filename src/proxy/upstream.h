@@ -16,7 +16,7 @@
 namespace tl::proxy {
 
 struct PoolLimits {
-    size_t idle = 64;                            // kept open for each instance and core
+    size_t idle = 64;                                   // kept open for each instance and core
     base::Duration idle_for = std::chrono::seconds{4};  // shorter than the 5 s after which Node.js closes
     base::Duration connect = std::chrono::seconds{1};
 };
@@ -30,12 +30,13 @@ struct PooledConnection {
 // An instance and its idle connections. Stays until it has left the set and its last request has ended.
 struct Instance {
     std::string id;
+    uint64_t serial = 0;  // of this upstream, never used again: two lives of one id or address differ
     telemetry::NameId name = telemetry::kNoName;
     net::Address address;
     uint32_t weight = 1;
-    uint32_t active = 0;       // requests and tunnels of this core
-    bool retired = false;      // no longer in the set
-    bool failing = false;      // the last outcome was reported as a failure
+    uint32_t active = 0;                 // requests and tunnels of this core
+    bool retired = false;                // no longer in the set
+    bool failing = false;                // the last outcome was reported as a failure
     std::vector<PooledConnection> idle;  // the youngest last
 };
 
@@ -48,8 +49,9 @@ class Upstream {
     void apply(const EndpointSetPtr& set);
 
     // The instance for the next request: of two taken at random the one with fewer requests in flight (power of two
-    // choices, Mitzenmacher 2001), leaving out those in `tried` unless all were. nullptr: there is none.
-    [[nodiscard]] Instance* pick(base::Random& random, std::span<Instance* const> tried);
+    // choices, Mitzenmacher 2001), leaving out those whose serials are in `tried` unless all were. nullptr: there
+    // is none.
+    [[nodiscard]] Instance* pick(base::Random& random, std::span<const uint64_t> tried);
 
     // A usable connection: an idle one, or a new one. The instance must be held (active) meanwhile.
     [[nodiscard]] rt::Task<base::Result<PooledConnection>> acquire(Instance& instance, const PoolLimits& limits,
@@ -73,12 +75,13 @@ class Upstream {
   private:
     void close_idle(Instance& instance);
     [[nodiscard]] Instance* find(std::string_view id) const;
-    [[nodiscard]] Instance* pick_untried(base::Random& random, std::span<Instance* const> tried);
+    [[nodiscard]] Instance* pick_untried(base::Random& random, std::span<const uint64_t> tried);
 
     std::string service_;
     telemetry::NameTable* names_;
     telemetry::PoolCell* cell_;
     EndpointSetPtr set_;
+    uint64_t made_ = 0;  // instances so far
     std::vector<Instance*> current_;
     std::vector<std::unique_ptr<Instance>> all_;  // current and retired
 };
