@@ -1,12 +1,12 @@
 // What the HTTP/1 codec costs: parsing a browser's request and a backend's response, writing the head that
 // goes to the backend, and decoding a chunked body. Prints the best of several rounds in nanoseconds a
 // message: noise only adds.
-#include "codec/http1.h"
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <string>
+
+#include "codec/http1.h"
 
 namespace {
 
@@ -48,8 +48,7 @@ void measure(const char* name, size_t bytes, Work work) {
         const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
         best = std::min(best, took.count() / kTimes);
     }
-    std::printf("%-28s %4zu bytes  %7.1f ns  %6.2f GB/s\n", name, bytes, best,
-                static_cast<double>(bytes) / best);
+    std::printf("%-28s %4zu bytes  %7.1f ns  %6.2f GB/s\n", name, bytes, best, static_cast<double>(bytes) / best);
 }
 
 template <class Parse>

@@ -16,13 +16,15 @@ int run_check(const CheckOptions& options) {
     if (options.json) {
         fmt::print("{}\n", loaded->diagnostics.to_json().dump(2));
     } else if (!loaded->diagnostics.empty()) {
-        fmt::print(stderr, "{}", options.colour ? loaded->diagnostics.to_terminal(true) : loaded->diagnostics.to_text());
+        fmt::print(stderr, "{}",
+                   options.colour ? loaded->diagnostics.to_terminal(true) : loaded->diagnostics.to_text());
     }
     if (!loaded->good()) return kBadInput;
     if (options.defaults) {
         fmt::print("{}", manifest_schema().dump(loaded->manifest));
     } else if (!options.json) {
-        fmt::print("ok: {} services, {} routes\n", services_of(loaded->manifest).size(), loaded->manifest.gateway.routes.size());
+        fmt::print("ok: {} services, {} routes\n", services_of(loaded->manifest).size(),
+                   loaded->manifest.gateway.routes.size());
     }
     return kOk;
 }

@@ -41,8 +41,8 @@ class CoreWorker {
     CoreWorker(telemetry::NameTable& names, proxy::OutcomeReporter report, size_t records)
         : engine_(names, std::move(report), records) {}
 
-    // Changes the doors that are open, closes those that are no longer there (draining until `deadline`). Doors that are
-    // new are opened by open().
+    // Changes the doors that are open, closes those that are no longer there (draining until `deadline`). Doors that
+    // are new are opened by open().
     void apply(const PlaneSnapshotPtr& snapshot, base::TimePoint deadline);
     // Begins to listen for the door `key` of the last snapshot. Takes over the descriptor.
     void open(const std::string& key, int listener);
@@ -57,7 +57,9 @@ class CoreWorker {
   private:
     struct OpenDoor {
         OpenDoor(proxy::Engine& engine, const PlaneSnapshot::OneDoor& door)
-            : kind(door.door->kind), handler(engine, door.door), server(handler, door.rules.limits, door.rules.connections) {
+            : kind(door.door->kind),
+              handler(engine, door.door),
+              server(handler, door.rules.limits, door.rules.connections) {
             server.on_refusal(&handler);
         }
         telemetry::Door kind;

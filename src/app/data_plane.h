@@ -67,10 +67,13 @@ class DataPlane final : public proxy::EndpointSink, public registry::InFlightSou
         std::vector<T> answers;
         for (const auto& core : cores_) {
             CoreWorker* worker = core->worker.get();
-            auto answer = co_await rt::run_on(core->thread.loop(), [worker, ask] {
-                worker->count_connections();
-                return ask(worker->engine());
-            }, wait);
+            auto answer = co_await rt::run_on(
+                core->thread.loop(),
+                [worker, ask] {
+                    worker->count_connections();
+                    return ask(worker->engine());
+                },
+                wait);
             if (answer) answers.push_back(std::move(*answer));
         }
         co_return answers;

@@ -132,7 +132,8 @@ LoadedManifest read_manifest(std::string text, const std::string& file) {
     loaded.file = file;
     loaded.folder = std::filesystem::absolute(file).parent_path().string();
     loaded.text = std::move(text);
-    manifest::Document document = manifest::parse_document(loaded.text, std::filesystem::path{file}.filename().string());
+    manifest::Document document =
+        manifest::parse_document(loaded.text, std::filesystem::path{file}.filename().string());
     if (document.readable) {
         loaded.manifest = manifest_schema().parse(document.root, document.diagnostics);
         check_manifest(loaded.manifest, loaded.folder, document.diagnostics);

@@ -1,5 +1,5 @@
-// The whole manifest as one struct: what the rooms declare for themselves, put together. The only place that knows that a
-// service is run, probed and called by different rooms. Pure values; reading a file is load_manifest's.
+// The whole manifest as one struct: what the rooms declare for themselves, put together. The only place that knows that
+// a service is run, probed and called by different rooms. Pure values; reading a file is load_manifest's.
 #pragma once
 
 #include <memory>

@@ -16,8 +16,8 @@ namespace {
 // Told by others: the routes, the addresses to listen on, and the services one by one.
 constexpr std::array<std::string_view, 3> kElsewhere{"gateway.routes", "gateway.listen", "contexts"};
 // Looked at once, when Trunkline starts.
-constexpr std::array<std::string_view, 5> kAtStart{"gateway.threads", "gateway.limits.connections", "telemetry", "ports",
-                                                     "admin"};
+constexpr std::array<std::string_view, 5> kAtStart{"gateway.threads", "gateway.limits.connections", "telemetry",
+                                                   "ports", "admin"};
 
 std::string text_of(const Node* node) {
     if (node == nullptr || node->is_null()) return "not set";

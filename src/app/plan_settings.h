@@ -1,5 +1,5 @@
-// What a new manifest changes in keys that have no planner of their own: every key that differs, by its path, compared on
-// the trees that both manifests print as. Services' commands, addresses and routes are compared elsewhere. Pure.
+// What a new manifest changes in keys that have no planner of their own: every key that differs, by its path, compared
+// on the trees that both manifests print as. Services' commands, addresses and routes are compared elsewhere. Pure.
 #pragma once
 
 #include <string>

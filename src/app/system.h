@@ -26,7 +26,7 @@ struct SystemOptions {
     std::vector<std::string> inherited;  // environment for services
     bool terminal = false;               // standard output is one
     bool colour = false;
-    bool json = false;                   // services' output as JSON lines
+    bool json = false;  // services' output as JSON lines
 };
 
 // A line of a service's output as the console shows it.

@@ -37,11 +37,12 @@ std::map<std::string, std::string> routes_of(const Manifest& manifest) {
         std::string name = rule->name;
         for (const auto& [header, value] : route.headers) name += fmt::format(" [{}: {}]", header.value, value);
         for (const auto& [key, value] : route.query) name += fmt::format(" [?{}={}]", key.value, value);
-        routes[name] = fmt::format("to {}{}, timeout {}, silence {}, {} attempts, priority {}", route.to.value,
-                                   route.rewrite ? " as " + route.rewrite->value : "",
-                                   route.timeout ? base::format_duration(*route.timeout) : "of the service",
-                                   route.stream_idle ? base::format_duration(*route.stream_idle) : "of the service",
-                                   route.retry ? std::to_string(route.retry->attempts) : "the service's", route.priority);
+        routes[name] =
+            fmt::format("to {}{}, timeout {}, silence {}, {} attempts, priority {}", route.to.value,
+                        route.rewrite ? " as " + route.rewrite->value : "",
+                        route.timeout ? base::format_duration(*route.timeout) : "of the service",
+                        route.stream_idle ? base::format_duration(*route.stream_idle) : "of the service",
+                        route.retry ? std::to_string(route.retry->attempts) : "the service's", route.priority);
     }
     return routes;
 }

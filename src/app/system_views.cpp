@@ -57,8 +57,8 @@ void add_process(console::InstanceView& view, const supervisor::InstanceStatus& 
     view.version = status.version;
     if (status.usage) view.rss = status.usage->memory;
     if (status.limits.starts_with("not applied")) view.reason += "; limits " + status.limits;
-    const bool waits = status.state == supervisor::InstanceState::backoff ||
-                       status.state == supervisor::InstanceState::crash_loop;
+    const bool waits =
+        status.state == supervisor::InstanceState::backoff || status.state == supervisor::InstanceState::crash_loop;
     if (!waits) return;
     view.state = supervisor::to_string(status.state);
     view.since = status.since;
@@ -282,8 +282,8 @@ console::LogLine view_of(const supervisor::LogLine& line) {
 
 namespace {
 
-// Follows the supervisor's log for one reader. Its task runs in the system's gate: it may outlive the follower by the turn
-// in which it ends, and ends with the system's life.
+// Follows the supervisor's log for one reader. Its task runs in the system's gate: it may outlive the follower by the
+// turn in which it ends, and ends with the system's life.
 class LogFollower final : public console::LogSubscription {
   public:
     LogFollower(supervisor::LogStore& logs, std::vector<std::string> services, console::LogSink& sink, rt::Gate& gate,

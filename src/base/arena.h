@@ -18,7 +18,8 @@ class Arena {
 
     // Uninitialised room for `size` characters.
     [[nodiscard]] char* allocate(size_t size) {
-        if (size > sizeof inline_ - used_) [[unlikely]] return blocks_.emplace_back(new char[size]).get();
+        if (size > sizeof inline_ - used_) [[unlikely]]
+            return blocks_.emplace_back(new char[size]).get();
         char* at = inline_ + used_;
         used_ += size;
         return at;

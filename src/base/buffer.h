@@ -46,7 +46,8 @@ class Buffer {
         if (begin_ == end_) begin_ = end_ = 0;
     }
     void append(std::string_view bytes) {
-        if (room() < bytes.size()) [[unlikely]] make_room(bytes.size());
+        if (room() < bytes.size()) [[unlikely]]
+            make_room(bytes.size());
         if (!bytes.empty()) std::memcpy(data_ + end_, bytes.data(), bytes.size());
         end_ += bytes.size();
     }

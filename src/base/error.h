@@ -12,19 +12,19 @@
 namespace tl::base {
 
 enum class Code : uint8_t {
-    invalid,        // the input breaks a rule that its sender should have kept
-    too_large,      // a configured cap was reached
-    not_found,      // the named thing does not exist
-    conflict,       // it exists already, or is in a state that forbids the call
-    refused,        // the peer or a rule said no
-    unreachable,    // no connection could be made
-    closed,         // the peer ended the connection in good order
-    reset,          // the connection broke
-    timeout,        // a deadline passed
-    cancelled,      // whoever waited for this no longer wants it
-    unavailable,    // nothing that could serve this is ready
-    io,             // the operating system failed a call
-    internal,       // our own fault
+    invalid,      // the input breaks a rule that its sender should have kept
+    too_large,    // a configured cap was reached
+    not_found,    // the named thing does not exist
+    conflict,     // it exists already, or is in a state that forbids the call
+    refused,      // the peer or a rule said no
+    unreachable,  // no connection could be made
+    closed,       // the peer ended the connection in good order
+    reset,        // the connection broke
+    timeout,      // a deadline passed
+    cancelled,    // whoever waited for this no longer wants it
+    unavailable,  // nothing that could serve this is ready
+    io,           // the operating system failed a call
+    internal,     // our own fault
 };
 
 enum class Side : uint8_t { downstream, upstream, internal };
@@ -67,15 +67,15 @@ using Result = std::expected<T, Error>;
 }  // namespace tl::base
 
 // Returns early with the error of `expr`, a Result; for plain functions.
-#define TL_TRY(expr)                                                        \
-    do {                                                                    \
-        if (auto tl_result_ = (expr); !tl_result_) [[unlikely]]             \
-            return ::std::unexpected(::std::move(tl_result_.error()));      \
+#define TL_TRY(expr)                                                   \
+    do {                                                               \
+        if (auto tl_result_ = (expr); !tl_result_) [[unlikely]]        \
+            return ::std::unexpected(::std::move(tl_result_.error())); \
     } while (0)
 
 // The same inside a coroutine.
-#define TL_CO_TRY(expr)                                                     \
-    do {                                                                    \
-        if (auto tl_result_ = (expr); !tl_result_) [[unlikely]]             \
-            co_return ::std::unexpected(::std::move(tl_result_.error()));   \
+#define TL_CO_TRY(expr)                                                   \
+    do {                                                                  \
+        if (auto tl_result_ = (expr); !tl_result_) [[unlikely]]           \
+            co_return ::std::unexpected(::std::move(tl_result_.error())); \
     } while (0)

@@ -18,9 +18,7 @@ class Random {
         return static_cast<uint64_t>(product >> 64) ^ static_cast<uint64_t>(product);
     }
     // Uniform in [0, n); n > 0.
-    [[nodiscard]] uint32_t below(uint32_t n) {
-        return static_cast<uint32_t>(((next() & 0xffffffffULL) * n) >> 32);
-    }
+    [[nodiscard]] uint32_t below(uint32_t n) { return static_cast<uint32_t>(((next() & 0xffffffffULL) * n) >> 32); }
     // Uniform in [0, 1).
     [[nodiscard]] double unit() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
 

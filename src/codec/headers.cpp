@@ -1,8 +1,8 @@
 #include "codec/headers.h"
 
-#include "base/text.h"
-
 #include <cstring>
+
+#include "base/text.h"
 
 namespace tl::codec {
 
@@ -84,42 +84,27 @@ bool same(const char* name, const char (&lower)[N]) {
 // two names begin alike, one that differs.
 Field lookup_field(std::string_view name) {
     const char* at = name.data();
-    const auto check = [at](const auto& lower, Field field) {
-        return same(at, lower) ? field : Field::other;
-    };
+    const auto check = [at](const auto& lower, Field field) { return same(at, lower) ? field : Field::other; };
     const auto letter = [at](size_t i) { return at[i] | 0x20; };
     switch (name.size()) {
-        case 2:
-            return check("te", Field::te);
-        case 3:
-            return check("via", Field::via);
-        case 4:
-            return letter(0) == 'h' ? check("host", Field::host) : check("date", Field::date);
+        case 2: return check("te", Field::te);
+        case 3: return check("via", Field::via);
+        case 4: return letter(0) == 'h' ? check("host", Field::host) : check("date", Field::date);
         case 6:
             switch (letter(0)) {
-                case 'a':
-                    return check("accept", Field::accept);
-                case 'c':
-                    return check("cookie", Field::cookie);
-                case 'e':
-                    return check("expect", Field::expect);
-                default:
-                    return check("server", Field::server);
+                case 'a': return check("accept", Field::accept);
+                case 'c': return check("cookie", Field::cookie);
+                case 'e': return check("expect", Field::expect);
+                default: return check("server", Field::server);
             }
-        case 7:
-            return letter(0) == 'u' ? check("upgrade", Field::upgrade) : check("trailer", Field::trailer);
-        case 9:
-            return check("forwarded", Field::forwarded);
+        case 7: return letter(0) == 'u' ? check("upgrade", Field::upgrade) : check("trailer", Field::trailer);
+        case 9: return check("forwarded", Field::forwarded);
         case 10:
             switch (letter(0)) {
-                case 'c':
-                    return check("connection", Field::connection);
-                case 'k':
-                    return check("keep-alive", Field::keep_alive);
-                case 'u':
-                    return check("user-agent", Field::user_agent);
-                default:
-                    return check("tracestate", Field::tracestate);
+                case 'c': return check("connection", Field::connection);
+                case 'k': return check("keep-alive", Field::keep_alive);
+                case 'u': return check("user-agent", Field::user_agent);
+                default: return check("tracestate", Field::tracestate);
             }
         case 11:
             return letter(0) == 't' ? check("traceparent", Field::traceparent)
@@ -130,22 +115,17 @@ Field lookup_field(std::string_view name) {
         case 13:
             return letter(0) == 'c' ? check("cache-control", Field::cache_control)
                                     : check("authorization", Field::authorization);
-        case 14:
-            return check("content-length", Field::content_length);
-        case 15:
-            return check("x-forwarded-for", Field::x_forwarded_for);
+        case 14: return check("content-length", Field::content_length);
+        case 15: return check("x-forwarded-for", Field::x_forwarded_for);
         case 16:
             return letter(0) == 'x' ? check("x-forwarded-host", Field::x_forwarded_host)
                                     : check("proxy-connection", Field::proxy_connection);
         case 17:
             return letter(0) == 't' ? check("transfer-encoding", Field::transfer_encoding)
                                     : check("x-forwarded-proto", Field::x_forwarded_proto);
-        case 18:
-            return check("proxy-authenticate", Field::proxy_authenticate);
-        case 19:
-            return check("proxy-authorization", Field::proxy_authorization);
-        default:
-            return Field::other;
+        case 18: return check("proxy-authenticate", Field::proxy_authenticate);
+        case 19: return check("proxy-authorization", Field::proxy_authorization);
+        default: return Field::other;
     }
 }
 

@@ -97,9 +97,7 @@ class HeaderTable {
 
     [[nodiscard]] size_t size() const { return size_; }
     [[nodiscard]] bool empty() const { return size_ == 0; }
-    [[nodiscard]] const Header& operator[](size_t i) const {
-        return spilled_.empty() ? inline_[i] : spilled_[i];
-    }
+    [[nodiscard]] const Header& operator[](size_t i) const { return spilled_.empty() ? inline_[i] : spilled_[i]; }
     [[nodiscard]] const Header* begin() const { return spilled_.empty() ? inline_.data() : spilled_.data(); }
     [[nodiscard]] const Header* end() const { return begin() + size_; }
     void clear() { truncate(0); }

@@ -1,6 +1,7 @@
 #include "codec/headers.h"
 
 #include <gtest/gtest.h>
+
 #include <string>
 #include <utility>
 #include <vector>
@@ -86,8 +87,7 @@ TEST(Headers, growing_beyond_the_inline_places_and_back_loses_nothing) {
     headers.push(headers[0]);
     EXPECT_EQ(headers[60].name, "n0");
     // Down to 20, which is within the inline places again, and up once more.
-    headers.remove_if(
-        [&](const Header& header) { return header.name.size() != 2 && header.name.back() != '5'; });
+    headers.remove_if([&](const Header& header) { return header.name.size() != 2 && header.name.back() != '5'; });
     EXPECT_EQ(headers.size(), 16U);
     wanted = print(headers);
     for (int i = 0; i < 20; ++i) {

@@ -4,12 +4,12 @@
 // smuggling lives. Used by http/ only; a parsed head's views point into the bytes that were given.
 #pragma once
 
-#include "base/buffer.h"
-#include "codec/headers.h"
-
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "base/buffer.h"
+#include "codec/headers.h"
 
 namespace tl::codec {
 
@@ -50,9 +50,8 @@ enum class Http1Fault : uint8_t {
     target_too_long,
     trailers_too_large,
 };
-[[nodiscard]] std::string_view describe(
-    Http1Fault fault);                                // "the header line begins with white space (obs-fold)"
-[[nodiscard]] uint16_t status_for(Http1Fault fault);  // 400, 414, 431, 505
+[[nodiscard]] std::string_view describe(Http1Fault fault);  // "the header line begins with white space (obs-fold)"
+[[nodiscard]] uint16_t status_for(Http1Fault fault);        // 400, 414, 431, 505
 
 enum class Method : uint8_t { get, head, post, put, delete_, connect, options, trace, patch, other };
 [[nodiscard]] std::string_view to_string(Method method);
@@ -100,17 +99,15 @@ struct ResponseHead {
     uint16_t status = 0;
     uint8_t minor = 1;
     bool keep_alive = true;
-    bool upgrade = false;  // 101 with an Upgrade header
-    Framing framing =
-        Framing::none;  // for this request; until_close if nothing else says where the body ends
+    bool upgrade = false;             // 101 with an Upgrade header
+    Framing framing = Framing::none;  // for this request; until_close if nothing else says where the body ends
     uint64_t length = 0;
     std::string_view reason;
     HeaderTable headers;
 
     // As RequestHead::parse. `request` decides the framing: none for HEAD, 1xx, 204, 304 and 2xx to CONNECT
     // (a Content-Length there is kept as a header but frames nothing). No empty lines are skipped here.
-    [[nodiscard]] Parsed parse(std::string_view bytes, const Http1Limits& limits, Method request,
-                               uint32_t& scanned);
+    [[nodiscard]] Parsed parse(std::string_view bytes, const Http1Limits& limits, Method request, uint32_t& scanned);
 };
 
 // Takes a chunked body apart, at any split of the input. Pieces of data are views into the given bytes. Moved
@@ -141,17 +138,7 @@ class ChunkedDecoder {
   private:
     enum class Phase : uint8_t { size, data, data_end, trailers, done, failed };
     // Where in "1a;name=value;name=\"quoted\"\r\n" the next byte stands.
-    enum class Spot : uint8_t {
-        digits,
-        name_start,
-        name,
-        value_start,
-        token,
-        quoted,
-        escaped,
-        quoted_end,
-        lf
-    };
+    enum class Spot : uint8_t { digits, name_start, name, value_start, token, quoted, escaped, quoted_end, lf };
 
     struct Input;
     bool take_size_line(Input& in);

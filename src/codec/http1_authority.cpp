@@ -1,11 +1,12 @@
 // Authorities and the checks for names and values that come from configuration.
+#include <arpa/inet.h>
+
+#include <array>
+#include <cstring>
+
 #include "codec/chars.h"
 #include "codec/http1.h"
 #include "codec/scan.h"
-
-#include <arpa/inet.h>
-#include <array>
-#include <cstring>
 
 namespace tl::codec {
 

@@ -1,11 +1,11 @@
 // The chunked coding (RFC 9112 7.1) as a state machine over single bytes of framing and whole pieces of data.
 // It keeps its place between calls, so where the input is cut changes nothing.
+#include <array>
+#include <cstring>
+
 #include "base/text.h"
 #include "codec/chars.h"
 #include "codec/http1_parse.h"
-
-#include <array>
-#include <cstring>
 
 namespace tl::codec {
 
@@ -36,15 +36,12 @@ bool is_forbidden_trailer(const Header& header) {
         case Field::upgrade:
         case Field::x_forwarded_for:
         case Field::x_forwarded_host:
-        case Field::x_forwarded_proto:
-            return true;
-        case Field::other:
-            break;
-        default:
-            return false;
+        case Field::x_forwarded_proto: return true;
+        case Field::other: break;
+        default: return false;
     }
-    constexpr std::array<std::string_view, 6> kOthers{
-        "content-encoding", "content-range", "max-forwards", "range", "set-cookie", "www-authenticate"};
+    constexpr std::array<std::string_view, 6> kOthers{"content-encoding", "content-range",   "max-forwards", "range",
+                                                      "set-cookie",       "www-authenticate"};
     for (const std::string_view name : kOthers) {
         if (base::iequals(header.name, name)) return true;
     }
@@ -82,8 +79,7 @@ bool ChunkedDecoder::take_size_byte(char c) {
             left_ = left_ * 16 + static_cast<uint64_t>(digit);
             return ++digits_ <= kMostDigits && left_ <= INT64_MAX;
         }
-        case Spot::name_start:
-            return token && go(Spot::name);
+        case Spot::name_start: return token && go(Spot::name);
         case Spot::name:
             if (token) return true;
             if (c == '=') return go(Spot::value_start);
@@ -98,12 +94,9 @@ bool ChunkedDecoder::take_size_byte(char c) {
             if (c == '"') return go(Spot::quoted_end);
             if (c == '\\') return go(Spot::escaped);
             return is(kValueChar, c);
-        case Spot::escaped:
-            return is(kValueChar, c) && go(Spot::quoted);
-        case Spot::quoted_end:
-            break;
-        case Spot::lf:
-            return false;
+        case Spot::escaped: return is(kValueChar, c) && go(Spot::quoted);
+        case Spot::quoted_end: break;
+        case Spot::lf: return false;
     }
     // Here the size, a name or a value may end.
     if (digits_ == 0) return false;
@@ -144,8 +137,7 @@ bool ChunkedDecoder::take_data_end(Input& in) {
 // input.
 bool ChunkedDecoder::take_trailers(Input& in) {
     // Nearly always there are none: nothing to keep then, so nothing is allocated.
-    if (pending_.empty() && limits_->trailers >= 2 && in.left() >= 2 && in.at[0] == '\r' &&
-        in.at[1] == '\n') {
+    if (pending_.empty() && limits_->trailers >= 2 && in.left() >= 2 && in.at[0] == '\r' && in.at[1] == '\n') {
         in.at += 2;
         phase_ = Phase::done;
         return true;
@@ -184,9 +176,7 @@ ChunkedDecoder::Step ChunkedDecoder::next(std::string_view bytes) {
     bool more = true;
     while (more) {
         switch (phase_) {
-            case Phase::size:
-                more = take_size_line(in);
-                break;
+            case Phase::size: more = take_size_line(in); break;
             case Phase::data: {
                 const auto size = static_cast<size_t>(std::min<uint64_t>(left_, in.left()));
                 if (size == 0) return {.consumed = static_cast<uint32_t>(in.at - bytes.data())};
@@ -197,21 +187,12 @@ ChunkedDecoder::Step ChunkedDecoder::next(std::string_view bytes) {
                     phase_ = Phase::data_end;
                     line_ = 0;
                 }
-                return {.state = State::data,
-                        .consumed = static_cast<uint32_t>(in.at - bytes.data()),
-                        .data = data};
+                return {.state = State::data, .consumed = static_cast<uint32_t>(in.at - bytes.data()), .data = data};
             }
-            case Phase::data_end:
-                more = take_data_end(in);
-                break;
-            case Phase::trailers:
-                more = take_trailers(in);
-                break;
-            case Phase::done:
-                return {.state = State::end, .consumed = static_cast<uint32_t>(in.at - bytes.data())};
-            case Phase::failed:
-                more = false;
-                break;
+            case Phase::data_end: more = take_data_end(in); break;
+            case Phase::trailers: more = take_trailers(in); break;
+            case Phase::done: return {.state = State::end, .consumed = static_cast<uint32_t>(in.at - bytes.data())};
+            case Phase::failed: more = false; break;
         }
     }
     const auto consumed = static_cast<uint32_t>(in.at - bytes.data());

@@ -1,9 +1,10 @@
-#include "codec/http1.h"
-
 #include <gtest/gtest.h>
+
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "codec/http1.h"
 
 namespace tl::codec {
 
@@ -208,8 +209,8 @@ TEST(Http1Chunked, the_end_and_a_fault_stay_what_they_are) {
 }
 
 TEST(Http1Chunked, an_unfinished_body_only_needs_more) {
-    for (const std::string_view part : {"", "5", "5\r", "5\r\n", "5\r\nhello", "5\r\nhello\r", "0", "0\r\n",
-                                        "0\r\n\r", "0\r\nX", "0\r\nX: y\r\n", "0\r\nX: y\r\n\r"}) {
+    for (const std::string_view part : {"", "5", "5\r", "5\r\n", "5\r\nhello", "5\r\nhello\r", "0", "0\r\n", "0\r\n\r",
+                                        "0\r\nX", "0\r\nX: y\r\n", "0\r\nX: y\r\n\r"}) {
         EXPECT_EQ(decode_at_every_split(part).state, State::need_more) << part;
     }
 }

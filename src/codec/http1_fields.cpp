@@ -1,10 +1,10 @@
 // Field lines of heads and trailers: their syntax, and what framing and Connection fields mean.
+#include <bit>
+#include <cstring>
+
 #include "base/text.h"
 #include "codec/http1_parse.h"
 #include "codec/scan.h"
-
-#include <bit>
-#include <cstring>
 
 namespace tl::codec {
 
@@ -130,8 +130,7 @@ BodyLength body_length(const HeaderTable& headers, const SeenFields& seen, uint8
     if (!has_length) return {};
     if (seen.repeated(Field::content_length)) return {.fault = Http1Fault::conflicting_lengths};
     BodyLength body{.framing = Framing::length};
-    if (!parse_length(headers.value(Field::content_length), body.length))
-        return {.fault = Http1Fault::bad_length};
+    if (!parse_length(headers.value(Field::content_length), body.length)) return {.fault = Http1Fault::bad_length};
     return body;
 }
 

@@ -1,7 +1,7 @@
 // The words for methods, statuses and faults.
-#include "codec/http1.h"
-
 #include <array>
+
+#include "codec/http1.h"
 
 namespace tl::codec {
 
@@ -85,116 +85,76 @@ constexpr std::array<std::string_view, 500> kReasonByStatus = make_reasons();
 
 std::string_view describe(Http1Fault fault) {
     switch (fault) {
-        case Http1Fault::none:
-            return "nothing is wrong";
-        case Http1Fault::bad_start_line:
-            return "the first line is not a valid HTTP/1.1 request or status line";
-        case Http1Fault::bad_method:
-            return "the method is not a token of at most 32 characters";
+        case Http1Fault::none: return "nothing is wrong";
+        case Http1Fault::bad_start_line: return "the first line is not a valid HTTP/1.1 request or status line";
+        case Http1Fault::bad_method: return "the method is not a token of at most 32 characters";
         case Http1Fault::bad_target:
             return "the request target is not valid for this method (a path, an http or https URL, host:port "
                    "for "
                    "CONNECT, * for OPTIONS)";
-        case Http1Fault::bad_version:
-            return "the version is not HTTP/1.0 or HTTP/1.1";
-        case Http1Fault::bare_cr:
-            return "a carriage return stands without a line feed behind it";
-        case Http1Fault::bare_lf:
-            return "a line ends with a line feed alone instead of CRLF";
-        case Http1Fault::obs_fold:
-            return "the header line begins with white space (obs-fold)";
-        case Http1Fault::space_before_colon:
-            return "white space stands between a header's name and its colon";
-        case Http1Fault::bad_header_name:
-            return "a header's name is empty or has a character that is not allowed";
-        case Http1Fault::bad_header_value:
-            return "a header's value has a control character";
-        case Http1Fault::missing_host:
-            return "the Host header is missing";
-        case Http1Fault::several_hosts:
-            return "there is more than one Host header";
-        case Http1Fault::bad_host:
-            return "the Host header is not a host name or address with an optional port";
-        case Http1Fault::length_and_encoding:
-            return "Content-Length and Transfer-Encoding stand together";
-        case Http1Fault::conflicting_lengths:
-            return "there is more than one Content-Length header";
-        case Http1Fault::bad_length:
-            return "the Content-Length is not a decimal number below 2^63";
+        case Http1Fault::bad_version: return "the version is not HTTP/1.0 or HTTP/1.1";
+        case Http1Fault::bare_cr: return "a carriage return stands without a line feed behind it";
+        case Http1Fault::bare_lf: return "a line ends with a line feed alone instead of CRLF";
+        case Http1Fault::obs_fold: return "the header line begins with white space (obs-fold)";
+        case Http1Fault::space_before_colon: return "white space stands between a header's name and its colon";
+        case Http1Fault::bad_header_name: return "a header's name is empty or has a character that is not allowed";
+        case Http1Fault::bad_header_value: return "a header's value has a control character";
+        case Http1Fault::missing_host: return "the Host header is missing";
+        case Http1Fault::several_hosts: return "there is more than one Host header";
+        case Http1Fault::bad_host: return "the Host header is not a host name or address with an optional port";
+        case Http1Fault::length_and_encoding: return "Content-Length and Transfer-Encoding stand together";
+        case Http1Fault::conflicting_lengths: return "there is more than one Content-Length header";
+        case Http1Fault::bad_length: return "the Content-Length is not a decimal number below 2^63";
         case Http1Fault::bad_encoding:
             return "the Transfer-Encoding is not exactly \"chunked\", once, in an HTTP/1.1 message";
         case Http1Fault::bad_chunk_size:
             return "a chunk's size line is not a hexadecimal number below 2^63 with well-formed, short "
                    "extensions";
-        case Http1Fault::bad_chunk_end:
-            return "a chunk's data is not followed by CRLF";
+        case Http1Fault::bad_chunk_end: return "a chunk's data is not followed by CRLF";
         case Http1Fault::bad_trailer:
             return "a trailer is malformed, or is one that would frame, route or authenticate the message";
-        case Http1Fault::bad_status:
-            return "the status is not a number from 100 to 599";
-        case Http1Fault::head_too_large:
-            return "the head is larger than allowed";
-        case Http1Fault::too_many_headers:
-            return "there are more header lines than allowed";
-        case Http1Fault::target_too_long:
-            return "the request target is longer than allowed";
-        case Http1Fault::trailers_too_large:
-            return "the trailer section is larger than allowed";
+        case Http1Fault::bad_status: return "the status is not a number from 100 to 599";
+        case Http1Fault::head_too_large: return "the head is larger than allowed";
+        case Http1Fault::too_many_headers: return "there are more header lines than allowed";
+        case Http1Fault::target_too_long: return "the request target is longer than allowed";
+        case Http1Fault::trailers_too_large: return "the trailer section is larger than allowed";
     }
     return "unknown fault";
 }
 
 uint16_t status_for(Http1Fault fault) {
     switch (fault) {
-        case Http1Fault::none:
-            return 200;
-        case Http1Fault::bad_version:
-            return 505;
-        case Http1Fault::target_too_long:
-            return 414;
+        case Http1Fault::none: return 200;
+        case Http1Fault::bad_version: return 505;
+        case Http1Fault::target_too_long: return 414;
         case Http1Fault::head_too_large:
         case Http1Fault::too_many_headers:
-        case Http1Fault::trailers_too_large:
-            return 431;
-        default:
-            return 400;
+        case Http1Fault::trailers_too_large: return 431;
+        default: return 400;
     }
 }
 
 std::string_view to_string(Method method) {
     switch (method) {
-        case Method::get:
-            return "GET";
-        case Method::head:
-            return "HEAD";
-        case Method::post:
-            return "POST";
-        case Method::put:
-            return "PUT";
-        case Method::delete_:
-            return "DELETE";
-        case Method::connect:
-            return "CONNECT";
-        case Method::options:
-            return "OPTIONS";
-        case Method::trace:
-            return "TRACE";
-        case Method::patch:
-            return "PATCH";
-        case Method::other:
-            return "OTHER";
+        case Method::get: return "GET";
+        case Method::head: return "HEAD";
+        case Method::post: return "POST";
+        case Method::put: return "PUT";
+        case Method::delete_: return "DELETE";
+        case Method::connect: return "CONNECT";
+        case Method::options: return "OPTIONS";
+        case Method::trace: return "TRACE";
+        case Method::patch: return "PATCH";
+        case Method::other: return "OTHER";
     }
     return "OTHER";
 }
 
 bool is_safe(Method method) {
-    return method == Method::get || method == Method::head || method == Method::options ||
-           method == Method::trace;
+    return method == Method::get || method == Method::head || method == Method::options || method == Method::trace;
 }
 
-bool is_idempotent(Method method) {
-    return is_safe(method) || method == Method::put || method == Method::delete_;
-}
+bool is_idempotent(Method method) { return is_safe(method) || method == Method::put || method == Method::delete_; }
 
 std::string_view reason_of(uint16_t status) {
     return status >= 100 && status < 600 ? kReasonByStatus[status - 100] : std::string_view{};

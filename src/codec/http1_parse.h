@@ -4,11 +4,11 @@
 // the same as for any way of cutting it into pieces. For codec/ only.
 #pragma once
 
-#include "codec/http1.h"
-
 #include <algorithm>
 #include <cstdint>
 #include <string_view>
+
+#include "codec/http1.h"
 
 namespace tl::codec {
 
@@ -77,8 +77,7 @@ struct ConnectionOptions {
     bool keep_alive = true;
     bool upgrade = false;
 };
-[[nodiscard]] ConnectionOptions connection_options(const HeaderTable& headers, const SeenFields& seen,
-                                                   uint8_t minor);
+[[nodiscard]] ConnectionOptions connection_options(const HeaderTable& headers, const SeenFields& seen, uint8_t minor);
 
 // The bytes of one head at most; what goes beyond is not looked at.
 [[nodiscard]] inline std::string_view within(std::string_view bytes, uint32_t limit) {
@@ -88,7 +87,6 @@ struct ConnectionOptions {
 // and the attempts that it allows without need grow by doubling, so a head that drips in costs linear time.
 [[nodiscard]] bool worth_parsing(std::string_view bytes, const Http1Limits& limits, uint32_t scanned);
 // The answer when the cursor did not come through.
-[[nodiscard]] Parsed unfinished(const Cursor& in, std::string_view bytes, const Http1Limits& limits,
-                                uint32_t& scanned);
+[[nodiscard]] Parsed unfinished(const Cursor& in, std::string_view bytes, const Http1Limits& limits, uint32_t& scanned);
 
 }  // namespace tl::codec

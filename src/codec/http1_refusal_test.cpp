@@ -1,7 +1,7 @@
-#include "codec/http1_request_testing.h"
-
 #include <string>
 #include <vector>
+
+#include "codec/http1_request_testing.h"
 
 namespace tl::codec::testing {
 
@@ -161,8 +161,7 @@ std::vector<Bad> bad_hosts() {
 // What is known to make two parsers disagree about where a message ends.
 std::vector<Bad> smuggling() {
     const auto post = [](std::string_view fields) {
-        return "POST / HTTP/1.1\r\nHost: a\r\n" + std::string(fields) +
-               "\r\n0\r\n\r\nGET /admin HTTP/1.1\r\n\r\n";
+        return "POST / HTTP/1.1\r\nHost: a\r\n" + std::string(fields) + "\r\n0\r\n\r\nGET /admin HTTP/1.1\r\n\r\n";
     };
     return {
         {post("Content-Length: 6\r\nTransfer-Encoding: chunked\r\n"), F::length_and_encoding},  // CL.TE
@@ -229,8 +228,7 @@ void expect_faults(const std::vector<Bad>& cases) {
         EXPECT_EQ(outcome.parsed.state, ParseState::bad) << bad.bytes;
         EXPECT_EQ(describe(outcome.parsed.fault), describe(bad.fault)) << bad.bytes;
         // With more behind it the same lines are read 16 bytes at a time.
-        EXPECT_EQ(describe(parse(bad.bytes + std::string(64, 'z')).parsed.fault), describe(bad.fault))
-            << bad.bytes;
+        EXPECT_EQ(describe(parse(bad.bytes + std::string(64, 'z')).parsed.fault), describe(bad.fault)) << bad.bytes;
         expect_same_at_every_split(bad.bytes);
     }
 }

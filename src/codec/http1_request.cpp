@@ -1,9 +1,9 @@
 // A request's head: request line, target forms, Host.
+#include <cstring>
+
 #include "base/text.h"
 #include "codec/http1_parse.h"
 #include "codec/scan.h"
-
-#include <cstring>
 
 namespace tl::codec {
 
@@ -23,13 +23,11 @@ Method method_of(std::string_view text) {
         case 5:
             if (text == "PATCH") return Method::patch;
             return text == "TRACE" ? Method::trace : Method::other;
-        case 6:
-            return text == "DELETE" ? Method::delete_ : Method::other;
+        case 6: return text == "DELETE" ? Method::delete_ : Method::other;
         case 7:
             if (text == "OPTIONS") return Method::options;
             return text == "CONNECT" ? Method::connect : Method::other;
-        default:
-            return Method::other;
+        default: return Method::other;
     }
 }
 
@@ -146,8 +144,8 @@ Http1Fault interpret(RequestHead& head, const SeenFields& seen) {
     head.keep_alive = options.keep_alive;
     head.upgrade = options.upgrade && seen.has(Field::upgrade);
     // RFC 9110 10.1.1: from an HTTP/1.0 client the expectation is ignored.
-    head.expect_continue = seen.has(Field::expect) && head.minor == 1 &&
-                           base::iequals(head.headers.value(Field::expect), "100-continue");
+    head.expect_continue =
+        seen.has(Field::expect) && head.minor == 1 && base::iequals(head.headers.value(Field::expect), "100-continue");
     return body.fault;
 }
 

@@ -1,8 +1,8 @@
-#include "codec/http1_request_testing.h"
-
 #include <chrono>
 #include <string>
 #include <vector>
+
+#include "codec/http1_request_testing.h"
 
 namespace tl::codec::testing {
 
@@ -66,8 +66,8 @@ TEST(Http1Request, each_target_form_gives_authority_path_and_query) {
 }
 
 TEST(Http1Request, methods_are_case_sensitive_words) {
-    for (const Method method : {Method::get, Method::head, Method::post, Method::put, Method::delete_,
-                                Method::trace, Method::patch, Method::options}) {
+    for (const Method method : {Method::get, Method::head, Method::post, Method::put, Method::delete_, Method::trace,
+                                Method::patch, Method::options}) {
         const std::string bytes = std::string(to_string(method)) + " / HTTP/1.1\r\nHost: h\r\n\r\n";
         EXPECT_EQ(parse(bytes).head.method, method) << bytes;
     }
@@ -76,8 +76,7 @@ TEST(Http1Request, methods_are_case_sensitive_words) {
         EXPECT_EQ(got.parsed.state, ParseState::complete) << other;
         EXPECT_EQ(got.head.method, Method::other) << other;
     }
-    EXPECT_EQ(parse(std::string(32, 'M') + " / HTTP/1.1\r\nHost: h\r\n\r\n").parsed.state,
-              ParseState::complete);
+    EXPECT_EQ(parse(std::string(32, 'M') + " / HTTP/1.1\r\nHost: h\r\n\r\n").parsed.state, ParseState::complete);
 }
 
 TEST(Http1Request, valid_hosts_are_taken) {
@@ -216,13 +215,11 @@ TEST(Http1Request, every_byte_value_is_judged_the_same_by_wide_and_single_steps)
             const std::string value = std::string(place, 'v') + static_cast<char>(c) + "v";
             const bool good = c == '\t' || (c >= 0x20 && c != 0x7f);
             EXPECT_EQ(is_field_value(value), good) << c;
-            EXPECT_EQ(parse(with_fields("X: v" + value + "\r\n")).parsed.state == ParseState::complete, good)
-                << c;
+            EXPECT_EQ(parse(with_fields("X: v" + value + "\r\n")).parsed.state == ParseState::complete, good) << c;
             const std::string target = "/" + std::string(place, 't') + static_cast<char>(c) + "t";
             const bool visible = c > 0x20 && c < 0x7f && c != '#';
-            EXPECT_EQ(
-                parse("GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n").parsed.state == ParseState::complete,
-                visible)
+            EXPECT_EQ(parse("GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n").parsed.state == ParseState::complete,
+                      visible)
                 << c << " at " << place;
         }
     }

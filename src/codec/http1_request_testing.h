@@ -2,10 +2,11 @@
 // that no way of cutting the bytes changes the answer.
 #pragma once
 
-#include "codec/http1.h"
-
 #include <gtest/gtest.h>
+
 #include <string>
+
+#include "codec/http1.h"
 
 namespace tl::codec::testing {
 
@@ -44,9 +45,9 @@ inline std::string print(const RequestHead& head) {
         out.append(part).append("|");
     }
     for (const uint64_t number :
-         {uint64_t{static_cast<uint8_t>(head.method)}, uint64_t{static_cast<uint8_t>(head.form)},
-          uint64_t{head.minor}, uint64_t{head.keep_alive}, uint64_t{head.expect_continue},
-          uint64_t{head.upgrade}, uint64_t{static_cast<uint8_t>(head.framing)}, head.length}) {
+         {uint64_t{static_cast<uint8_t>(head.method)}, uint64_t{static_cast<uint8_t>(head.form)}, uint64_t{head.minor},
+          uint64_t{head.keep_alive}, uint64_t{head.expect_continue}, uint64_t{head.upgrade},
+          uint64_t{static_cast<uint8_t>(head.framing)}, head.length}) {
         out += std::to_string(number) + "|";
     }
     for (const Header& header : head.headers) {

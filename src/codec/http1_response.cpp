@@ -61,8 +61,7 @@ Http1Fault interpret(ResponseHead& head, Method request, const SeenFields& seen)
 
 // Unlike before a request, an empty line is refused: bytes that no request asked for mean that both sides
 // have lost count, and the next response could be somebody else's.
-Parsed ResponseHead::parse(std::string_view bytes, const Http1Limits& limits, Method request,
-                           uint32_t& scanned) {
+Parsed ResponseHead::parse(std::string_view bytes, const Http1Limits& limits, Method request, uint32_t& scanned) {
     if (!worth_parsing(bytes, limits, scanned)) {
         scanned = static_cast<uint32_t>(bytes.size());
         return {};

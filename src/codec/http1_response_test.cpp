@@ -1,8 +1,9 @@
-#include "codec/http1.h"
-
 #include <gtest/gtest.h>
+
 #include <string>
 #include <vector>
+
+#include "codec/http1.h"
 
 namespace tl::codec {
 
@@ -160,11 +161,10 @@ TEST(Http1Response, the_request_and_the_status_decide_whether_there_is_a_body) {
         {"HTTP/1.1 200 x\r\n\r\n", Method::connect, Framing::none, 0, true},
         {"HTTP/1.1 407 x\r\nContent-Length: 5\r\n\r\n", Method::connect, Framing::length, 5, true},
         {"HTTP/1.1 407 x\r\n\r\n", Method::connect, Framing::until_close, 0, false},
-        {"HTTP/1.1 200 x\r\nContent-Length: 5\r\nConnection: close\r\n\r\n", Method::get, Framing::length, 5,
-         false},
+        {"HTTP/1.1 200 x\r\nContent-Length: 5\r\nConnection: close\r\n\r\n", Method::get, Framing::length, 5, false},
         {"HTTP/1.0 200 x\r\nContent-Length: 5\r\n\r\n", Method::get, Framing::length, 5, false},
-        {"HTTP/1.0 200 x\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n", Method::get,
-         Framing::length, 5, true},
+        {"HTTP/1.0 200 x\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n", Method::get, Framing::length, 5,
+         true},
     };
     for (const Case& wanted : cases) {
         const Outcome got = parse(wanted.head, wanted.request);

@@ -1,9 +1,9 @@
 // Writing heads and chunk heads. Each function asks the buffer for room once and then copies.
-#include "codec/http1.h"
-
 #include <array>
 #include <charconv>
 #include <cstring>
+
+#include "codec/http1.h"
 
 namespace tl::codec {
 
@@ -24,9 +24,7 @@ char* put_header(char* at, std::string_view name, std::string_view value) {
 
 size_t header_size(std::string_view name, std::string_view value) { return name.size() + value.size() + 4; }
 
-void commit(base::Buffer& out, const char* start, const char* end) {
-    out.commit(static_cast<size_t>(end - start));
-}
+void commit(base::Buffer& out, const char* start, const char* end) { out.commit(static_cast<size_t>(end - start)); }
 
 }  // namespace
 

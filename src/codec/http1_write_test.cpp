@@ -1,7 +1,8 @@
-#include "codec/http1.h"
-
 #include <gtest/gtest.h>
+
 #include <string>
+
+#include "codec/http1.h"
 
 namespace tl::codec {
 
@@ -85,19 +86,16 @@ TEST(Http1Names, every_fault_says_what_is_wrong_and_has_an_error_status) {
 }
 
 TEST(Http1Names, safe_methods_are_idempotent_but_not_the_other_way_round) {
-    EXPECT_TRUE(is_safe(Method::get) && is_safe(Method::head) && is_safe(Method::options) &&
-                is_safe(Method::trace));
-    EXPECT_FALSE(is_safe(Method::put) || is_safe(Method::delete_) || is_safe(Method::post) ||
-                 is_safe(Method::other));
+    EXPECT_TRUE(is_safe(Method::get) && is_safe(Method::head) && is_safe(Method::options) && is_safe(Method::trace));
+    EXPECT_FALSE(is_safe(Method::put) || is_safe(Method::delete_) || is_safe(Method::post) || is_safe(Method::other));
     EXPECT_TRUE(is_idempotent(Method::put) && is_idempotent(Method::delete_) && is_idempotent(Method::get));
-    EXPECT_FALSE(is_idempotent(Method::post) || is_idempotent(Method::patch) ||
-                 is_idempotent(Method::connect) || is_idempotent(Method::other));
+    EXPECT_FALSE(is_idempotent(Method::post) || is_idempotent(Method::patch) || is_idempotent(Method::connect) ||
+                 is_idempotent(Method::other));
 }
 
 TEST(Http1Names, tokens_are_never_empty) {
     EXPECT_TRUE(is_token("X-A_b.1~"));
-    for (const std::string_view bad : {"", "a b", "a:", "a\r", "(a)", "\xc3\xa9"})
-        EXPECT_FALSE(is_token(bad)) << bad;
+    for (const std::string_view bad : {"", "a b", "a:", "a\r", "(a)", "\xc3\xa9"}) EXPECT_FALSE(is_token(bad)) << bad;
 }
 
 }  // namespace tl::codec

@@ -6,10 +6,10 @@
 #include <emmintrin.h>
 #endif
 
-#include "codec/chars.h"
-
 #include <bit>
 #include <cstdint>
+
+#include "codec/chars.h"
 
 namespace tl::codec {
 
@@ -20,12 +20,8 @@ namespace tl::codec {
 
 #if defined(__SSE2__)
 
-[[nodiscard]] inline __m128i load16(const char* at) {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-}
-[[nodiscard]] inline unsigned mask_of(__m128i lanes) {
-    return static_cast<unsigned>(_mm_movemask_epi8(lanes));
-}
+[[nodiscard]] inline __m128i load16(const char* at) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at)); }
+[[nodiscard]] inline unsigned mask_of(__m128i lanes) { return static_cast<unsigned>(_mm_movemask_epi8(lanes)); }
 
 // The run of bytes that a field value may hold (kValueChar).
 [[nodiscard]] inline const char* skip_value(const char* at, const char* end) {
@@ -52,9 +48,8 @@ namespace tl::codec {
         const __m128i bytes = load16(at);
         // As signed bytes everything from 0x80 up is negative, so one comparison finds controls, space and
         // those.
-        const __m128i stop =
-            _mm_or_si128(_mm_cmplt_epi8(bytes, first_visible),
-                         _mm_or_si128(_mm_cmpeq_epi8(bytes, del), _mm_cmpeq_epi8(bytes, hash)));
+        const __m128i stop = _mm_or_si128(_mm_cmplt_epi8(bytes, first_visible),
+                                          _mm_or_si128(_mm_cmpeq_epi8(bytes, del), _mm_cmpeq_epi8(bytes, hash)));
         if (const unsigned found = mask_of(stop); found != 0) return at + std::countr_zero(found);
     }
     return skip_class(kTargetChar, at, end);
@@ -69,9 +64,7 @@ namespace tl::codec {
 
 #else
 
-[[nodiscard]] inline const char* skip_value(const char* at, const char* end) {
-    return skip_class(kValueChar, at, end);
-}
+[[nodiscard]] inline const char* skip_value(const char* at, const char* end) { return skip_class(kValueChar, at, end); }
 [[nodiscard]] inline const char* skip_target(const char* at, const char* end) {
     return skip_class(kTargetChar, at, end);
 }

@@ -64,7 +64,7 @@ class FakeSystem final : public System {
         asked.push_back("restart " + name);
         if (name == "payments") co_return base::fail(base::Code::conflict, "payments is run by others");
         sink.on_progress("orders-1 is replaced by orders-2");
-        co_await rt::sleep(std::chrono::milliseconds{5});
+        while (hold_restart) co_await rt::sleep(std::chrono::milliseconds{1});
         restarted += 1;
         co_return base::Result<void>{};
     }
@@ -87,6 +87,7 @@ class FakeSystem final : public System {
     std::vector<std::pair<LogSink*, LogQuery>> followers;
     int stops = 0;
     int restarted = 0;
+    bool hold_restart = false;  // a restart does not end before the test lets it
 
   private:
     struct Subscription final : LogSubscription {

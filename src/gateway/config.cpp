@@ -31,7 +31,8 @@ std::optional<std::string> check_host(std::string_view host) {
     const std::string_view name = host.starts_with("*.") ? host.substr(2) : host;
     if (name.find(':') != std::string_view::npos) return "must be a host name without a port";
     // A "*" elsewhere would be taken literally and never match.
-    if (name.empty() || name.find('*') != std::string_view::npos) return "is no host name; write a.example or *.example";
+    if (name.empty() || name.find('*') != std::string_view::npos)
+        return "is no host name; write a.example or *.example";
     if (codec::is_valid_authority(name)) return std::nullopt;
     return "is no host name; write a.example or *.example";
 }
@@ -67,18 +68,22 @@ const Object<RouteConfig>& route_schema() {
             .example("/api/users/*")
             .field("host", &RouteConfig::host, text("a host name").check(check_host))
             .doc("Only for this host; *.example.com for all below it. Without: every host.")
-            .field("methods", &RouteConfig::methods,
-                   list_of(text("a method").check(check_method)).unique().or_single())
+            .field("methods", &RouteConfig::methods, list_of(text("a method").check(check_method)).unique().or_single())
             .doc("Only these methods. GET takes HEAD too. Without: all.")
-            .field("headers", &RouteConfig::headers, map_of(text("a header's value").any_scalar()).names(text("a header's name").check(check_header_name)))
+            .field(
+                "headers", &RouteConfig::headers,
+                map_of(text("a header's value").any_scalar()).names(text("a header's name").check(check_header_name)))
             .doc("Only with these headers; \"*\" for any value.")
-            .field("query", &RouteConfig::query, map_of(text("a parameter's value").any_scalar()).names(text("a query parameter")))
+            .field("query", &RouteConfig::query,
+                   map_of(text("a parameter's value").any_scalar()).names(text("a query parameter")))
             .doc("Only with these query parameters; \"*\" for any value.")
             .field("to", &RouteConfig::to, manifest::dns_label("a service's name"))
             .required()
             .doc("The service that gets the request.")
             .field("rewrite", &RouteConfig::rewrite, text("a path").check(check_rewrite))
-            .doc("The path that the service sees. A trailing /* takes over what the path's /* matched, {name} a parameter.")
+            .doc(
+                "The path that the service sees. A trailing /* takes over what the path's /* matched, {name} a "
+                "parameter.")
             .example("/users/*")
             .field("priority", &RouteConfig::priority, integer().range(-1000, 1000))
             .doc("Higher wins over more specific.")
@@ -144,7 +149,9 @@ const Object<GatewayConfig>& gateway_schema() {
             .doc("Threads of the data path.")
             .default_is("one a core, at most 4")
             .field("trust_forwarded", &GatewayConfig::trust_forwarded, manifest::boolean())
-            .doc("Keep Forwarded and X-Forwarded-* that clients send, and append to them. Only behind a proxy of your own.")
+            .doc(
+                "Keep Forwarded and X-Forwarded-* that clients send, and append to them. Only behind a proxy of your "
+                "own.")
             .field("limits", &GatewayConfig::limits, limits_schema())
             .doc("What a client may send.")
             .field("timeouts", &GatewayConfig::timeouts, timeouts_schema())

@@ -1,5 +1,5 @@
-// What the manifest says about the public door: the `gateway` section with its routes. Plain values with the places where
-// they were written; cross-checks against services are made in app/, which knows them all.
+// What the manifest says about the public door: the `gateway` section with its routes. Plain values with the places
+// where they were written; cross-checks against services are made in app/, which knows them all.
 #pragma once
 
 #include <optional>

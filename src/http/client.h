@@ -15,7 +15,8 @@ class ClientConnection {
     [[nodiscard]] virtual ClientExchange& open_exchange() = 0;
     // Ends it. True when the connection can serve another: both messages whole, nothing said about closing.
     virtual bool close_exchange() = 0;
-    // Idle and, as far as is known, still open at the other end. (A call to the kernel only when the last read left it open.)
+    // Idle and, as far as is known, still open at the other end. (A call to the kernel only when the last read left it
+    // open.)
     [[nodiscard]] virtual bool alive() = 0;
     [[nodiscard]] virtual net::Stream& stream() = 0;
 };

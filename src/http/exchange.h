@@ -57,13 +57,17 @@ class ServerExchange : public IncomingBody {
 class ClientExchange : public IncomingBody {
   public:
     // The head, with the first stretch of the body.
-    [[nodiscard]] virtual rt::Task<base::Result<void>> send(const OutgoingRequest& request, Piece first, rt::Wait wait) = 0;
+    [[nodiscard]] virtual rt::Task<base::Result<void>> send(const OutgoingRequest& request, Piece first,
+                                                            rt::Wait wait) = 0;
     [[nodiscard]] virtual rt::Task<base::Result<void>> send_body(Piece piece, const codec::HeaderTable* trailers,
                                                                  rt::Wait wait) = 0;
     // The next head: any number of 1xx, then the final one. Valid until the next call of read_head.
     [[nodiscard]] virtual rt::Task<base::Result<codec::ResponseHead*>> read_head(rt::Wait wait) = 0;
     [[nodiscard]] virtual BodyLength response_length() const = 0;
     [[nodiscard]] virtual Tunnel tunnel() = 0;
+    // False is a proof that nothing of the request has reached the program at the other end: it had closed the
+    // connection before. Worth asking when no answer came.
+    [[nodiscard]] virtual bool request_may_have_arrived() const = 0;
     // Bytes of the response have arrived: the request may have had its effect.
     [[nodiscard]] virtual bool response_seen() const = 0;
 };

@@ -27,10 +27,11 @@ rt::Task<base::Result<Opened>> open(const FetchRequest& request, rt::Wait wait) 
     headers.add(codec::Field::host, host);
     for (const auto& [name, value] : request.headers) headers.add(name, value);
     const bool has_body = !request.body.empty() || request.method == "POST" || request.method == "PUT";
-    const OutgoingRequest out{.method = request.method,
-                              .target = request.target,
-                              .headers = &headers,
-                              .length = {has_body ? BodyLength::Kind::known : BodyLength::Kind::none, request.body.size()}};
+    const OutgoingRequest out{
+        .method = request.method,
+        .target = request.target,
+        .headers = &headers,
+        .length = {has_body ? BodyLength::Kind::known : BodyLength::Kind::none, request.body.size()}};
     const auto sent = co_await opened.exchange->send(out, {request.body, true}, wait);
     if (!sent) co_return base::fail(sent.error());
     do {

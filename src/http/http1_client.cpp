@@ -14,7 +14,6 @@ namespace {
 // So many 1xx may come before an answer; a peer that sends more means no good.
 constexpr int kMostInformational = 32;
 
-
 Method method_of(std::string_view text) {
     if (text == "GET") return Method::get;
     if (text == "HEAD") return Method::head;
@@ -37,6 +36,7 @@ class Http1Client final : public ClientConnection, private ClientExchange {
         sent_all_ = seen_ = false;
         final_ = broken_ = false;
         informational_ = 0;
+        began_at_ = stream_->written();
         return *this;
     }
     bool close_exchange() override {
@@ -65,6 +65,7 @@ class Http1Client final : public ClientConnection, private ClientExchange {
     rt::Task<base::Result<Piece>> read(rt::Wait wait) override { return body_->read(wait, limits_.body_idle); }
     const codec::HeaderTable& trailers() const override { return body_->trailers(); }
     Tunnel tunnel() override { return {stream_.get(), body_->surplus()}; }
+    bool request_may_have_arrived() const override { return stream_->acknowledged_beyond(began_at_); }
     bool response_seen() const override { return seen_; }
 
   private:
@@ -81,7 +82,8 @@ class Http1Client final : public ClientConnection, private ClientExchange {
     Method method_ = Method::get;
     bool chunked_ = false;
     bool upgrade_asked_ = false;
-    uint64_t to_send_ = 0;  // not chunked: bytes of the request's body still owed
+    uint64_t began_at_ = 0;  // bytes written to the stream before this exchange
+    uint64_t to_send_ = 0;   // not chunked: bytes of the request's body still owed
     int informational_ = 0;
     bool sent_all_ = false;
     bool seen_ = false;

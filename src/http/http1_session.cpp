@@ -1,8 +1,8 @@
 #include "http/http1_session.h"
 
-#include "http/http1_write.h"
-
 #include <array>
+
+#include "http/http1_write.h"
 
 namespace tl::http {
 
@@ -288,7 +288,8 @@ rt::Task<base::Result<void>> Http1ServerExchange::write_out(Piece piece, const c
     }
     Http1Parts parts{out, frame_ == Frame::chunked, piece, trailers};
     ended_ = piece.end || (frame_ == Frame::length && to_send_ == 0);
-    auto written = co_await write_steadily(*session_->stream_, parts.parts(), {base::kNever, &cancel_}, limits_.write_idle);
+    auto written =
+        co_await write_steadily(*session_->stream_, parts.parts(), {base::kNever, &cancel_}, limits_.write_idle);
     out.clear();
     if (!written) {
         written.error().side = base::Side::downstream;

@@ -1,5 +1,6 @@
-// One write for what an exchange has to send: the head that waits in a buffer, a stretch of the body in its framing, the
-// end of the body with its trailers. Used by both sides of HTTP/1. The views hold until the buffer or the piece changes.
+// One write for what an exchange has to send: the head that waits in a buffer, a stretch of the body in its framing,
+// the end of the body with its trailers. Used by both sides of HTTP/1. The views hold until the buffer or the piece
+// changes.
 #pragma once
 
 #include <array>

@@ -13,7 +13,7 @@ namespace tl::http {
 struct ServerStats {
     uint64_t accepted = 0;
     uint64_t requests = 0;
-    uint64_t refused_heads = 0;   // 400, 414, 431, 505 by the codec
+    uint64_t refused_heads = 0;  // 400, 414, 431, 505 by the codec
     size_t open = 0;
 };
 
@@ -66,8 +66,8 @@ class Server {
 };
 
 // Shorthands for handlers that answer at once.
-[[nodiscard]] rt::Task<base::Result<void>> reply(ServerExchange& exchange, uint16_t status, std::string_view content_type,
-                                                 std::string_view body);
+[[nodiscard]] rt::Task<base::Result<void>> reply(ServerExchange& exchange, uint16_t status,
+                                                 std::string_view content_type, std::string_view body);
 // The whole body, at most `most` bytes (Code::too_large beyond); answers Expect: 100-continue first.
 [[nodiscard]] rt::Task<base::Result<std::string>> read_all(ServerExchange& exchange, size_t most);
 

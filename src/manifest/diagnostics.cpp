@@ -1,11 +1,12 @@
 // Collecting is cheap and bounded; order, colours and source lines are worked out only when somebody looks.
 #include "manifest/diagnostics.h"
 
-#include "base/text.h"
+#include <fmt/format.h>
 
 #include <algorithm>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
+
+#include "base/text.h"
 
 namespace tl::manifest {
 
@@ -128,8 +129,8 @@ std::string Diagnostics::to_terminal(bool colour) const {
     for (size_t i = 0; i < shown; ++i) {
         const Diagnostic& one = all[i];
         const std::string_view loud = one.severity == Severity::error ? kRed : kYellow;
-        out += fmt::format("{}: {}: {}\n", paint(kBold, place(file_, one.at)),
-                           paint(loud, word(one.severity)), paint(kBold, one.message));
+        out += fmt::format("{}: {}: {}\n", paint(kBold, place(file_, one.at)), paint(loud, word(one.severity)),
+                           paint(kBold, one.message));
         if (one.at.known()) out += source_lines(text_, one.at, colour);
         if (!one.hint.empty()) out += fmt::format("  {} {}\n", paint(kCyan, "hint:"), one.hint);
     }

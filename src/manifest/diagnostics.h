@@ -4,13 +4,13 @@
 // what goes wrong at run time: that is base::Error.
 #pragma once
 
-#include "manifest/node.h"
-
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "manifest/node.h"
 
 namespace tl::manifest {
 

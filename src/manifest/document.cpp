@@ -2,14 +2,15 @@
 // nothing that it throws gets out.
 #include "manifest/document.h"
 
-#include "manifest/source_text.h"
-#include "manifest/tree_builder.h"
-
-#include <array>
 #include <fmt/format.h>
-#include <sstream>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
+
+#include <array>
+#include <sstream>
+
+#include "manifest/source_text.h"
+#include "manifest/tree_builder.h"
 
 namespace tl::manifest {
 
@@ -60,9 +61,8 @@ bool indented_by_tab(std::string_view line) {
 }
 
 Diagnostic explain(std::string_view text, const std::string& parser_says, Position at, size_t offset) {
-    Diagnostic out{.at = at,
-                   .message = "this is not YAML: " + parser_says,
-                   .hint = "check this line and the one before"};
+    Diagnostic out{
+        .at = at, .message = "this is not YAML: " + parser_says, .hint = "check this line and the one before"};
     for (const Explanation& known : kExplanations) {
         if (parser_says.find(known.parser_says) == std::string::npos) continue;
         out.message = known.message;
@@ -82,8 +82,8 @@ Diagnostic explain_bracket(Position opened, Position at, bool at_end) {
         "close it, or add the missing comma; in brackets a value with any of { } [ ] , needs quotes";
     if (at_end) return {.at = opened, .message = "this bracket is never closed", .hint = hint};
     return {.at = at,
-            .message = fmt::format("the bracket of line {}, column {} is not closed before this", opened.line,
-                                   opened.column),
+            .message =
+                fmt::format("the bracket of line {}, column {} is not closed before this", opened.line, opened.column),
             .hint = hint};
 }
 

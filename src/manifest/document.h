@@ -4,11 +4,11 @@
 // control characters are errors. Pure: reads no file, keeps nothing; call it on any core.
 #pragma once
 
-#include "manifest/diagnostics.h"
-#include "manifest/node.h"
-
 #include <string>
 #include <string_view>
+
+#include "manifest/diagnostics.h"
+#include "manifest/node.h"
 
 namespace tl::manifest {
 
@@ -21,11 +21,9 @@ struct DocumentLimits {
 struct Document {
     Node root;                // null if the text could not be read, and for an empty text
     Diagnostics diagnostics;  // go on collecting here: schema and cross-checks add theirs
-    bool readable =
-        false;  // false: the text is not YAML that we accept; one error says why, root means nothing
+    bool readable = false;    // false: the text is not YAML that we accept; one error says why, root means nothing
 };
 
-[[nodiscard]] Document parse_document(std::string_view text, std::string file_name,
-                                      const DocumentLimits& limits = {});
+[[nodiscard]] Document parse_document(std::string_view text, std::string file_name, const DocumentLimits& limits = {});
 
 }  // namespace tl::manifest

@@ -2,9 +2,9 @@
 // show it.
 #include "manifest/json_schema.h"
 
-#include "manifest/document.h"
-
 #include <charconv>
+
+#include "manifest/document.h"
 
 namespace tl::manifest {
 
@@ -60,12 +60,9 @@ void SchemaWriter::refer(Json& schema, const ObjectKind& object) {
 
 Json to_json(const Node& node) {
     switch (node.kind) {
-        case Node::Kind::null:
-            return nullptr;
-        case Node::Kind::scalar:
-            return scalar_to_json(node);
-        case Node::Kind::list:
-            break;
+        case Node::Kind::null: return nullptr;
+        case Node::Kind::scalar: return scalar_to_json(node);
+        case Node::Kind::list: break;
         case Node::Kind::map: {
             Json map = Json::object();
             for (const Entry& entry : node.entries) {

@@ -1,13 +1,13 @@
 // What the kinds share while they describe themselves as JSON Schema (draft 2020-12). Private to this room.
 #pragma once
 
-#include "manifest/kind.h"
-#include "manifest/object_kind.h"
-
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+
+#include "manifest/kind.h"
+#include "manifest/object_kind.h"
 
 namespace tl::manifest {
 

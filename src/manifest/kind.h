@@ -4,14 +4,14 @@
 // kind to a member's type.
 #pragma once
 
-#include "manifest/diagnostics.h"
-#include "manifest/node.h"
-
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "manifest/diagnostics.h"
+#include "manifest/node.h"
 
 namespace tl::manifest {
 

@@ -2,11 +2,11 @@
 // these.
 #pragma once
 
-#include "base/clock.h"
-#include "manifest/kind.h"
-
 #include <functional>
 #include <optional>
+
+#include "base/clock.h"
+#include "manifest/kind.h"
 
 namespace tl::manifest {
 
@@ -19,8 +19,7 @@ struct TextRules {
     std::string pattern;  // the same rule as a regular expression, for editors; not checked here
     size_t most = 4096;   // bytes
     bool allow_empty = false;
-    bool any_scalar =
-        false;  // tell editors that unquoted numbers and booleans are fine (they always are here)
+    bool any_scalar = false;  // tell editors that unquoted numbers and booleans are fine (they always are here)
 };
 
 struct Word {

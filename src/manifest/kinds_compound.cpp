@@ -1,13 +1,14 @@
 // Kinds made of other kinds: lists, maps, optionals, located values, shorthands for objects.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
 #include "base/text.h"
 #include "manifest/json_schema.h"
 #include "manifest/kinds.h"
 #include "manifest/object_kind.h"
-
-#include <algorithm>
-#include <fmt/format.h>
-#include <map>
-#include <set>
 
 namespace tl::manifest {
 
@@ -31,8 +32,7 @@ class Inside {
 // Reports a list or map that is too short or too long; reading goes on with what is allowed of it.
 bool check_count(const Node& node, size_t count, size_t least, size_t most, Reader& reader) {
     if (count >= least && count <= most) return true;
-    const std::string wanted =
-        count < least ? fmt::format("at least {}", least) : fmt::format("at most {}", most);
+    const std::string wanted = count < least ? fmt::format("at least {}", least) : fmt::format("at most {}", most);
     reader.error(node, fmt::format("{} must have {} {}, not {}", reader.label, wanted,
                                    node.is_map() ? "entries" : "items", count));
     return false;
@@ -46,8 +46,7 @@ class ListKind final : public Kind {
     bool read(const Node& node, void* out, Reader& reader) const override {
         if (!node.is_list()) {
             if (!rules_.or_single || node.is_null()) {
-                reader.mismatch(node, wanted(),
-                                node.is_null() ? "write [] for an empty list" : hint_for(node));
+                reader.mismatch(node, wanted(), node.is_null() ? "write [] for an empty list" : hint_for(node));
                 return false;
             }
             ops_.clear(out);
@@ -67,8 +66,7 @@ class ListKind final : public Kind {
     }
     Node write(const void* value, const void* /*defaults*/) const override {
         Node node = Node::list();
-        for (size_t i = 0; i < ops_.size(value); ++i)
-            node.items.push_back(item_->write(ops_.at(value, i), nullptr));
+        for (size_t i = 0; i < ops_.size(value); ++i) node.items.push_back(item_->write(ops_.at(value, i), nullptr));
         return node;
     }
     void describe(Json& schema, SchemaWriter& writer) const override {
@@ -136,8 +134,7 @@ class MapKind final : public Kind {
     Node write(const void* value, const void* /*defaults*/) const override {
         Node node = Node::map();
         for (size_t i = 0; i < ops_.size(value); ++i) {
-            node.entries.push_back(
-                {.key = ops_.name(value, i), .value = value_->write(ops_.at(value, i), nullptr)});
+            node.entries.push_back({.key = ops_.name(value, i), .value = value_->write(ops_.at(value, i), nullptr)});
         }
         return node;
     }
@@ -239,9 +236,7 @@ class ShorthandKind final : public Kind {
         full.entries.push_back({.key = key_, .at = node.at, .value = node});
         return object_->read(full, out, reader);
     }
-    Node write(const void* value, const void* defaults) const override {
-        return object_->write(value, defaults);
-    }
+    Node write(const void* value, const void* defaults) const override { return object_->write(value, defaults); }
     void describe(Json& schema, SchemaWriter& writer) const override {
         Json brief = Json::object();
         Json full = Json::object();
@@ -249,9 +244,7 @@ class ShorthandKind final : public Kind {
         writer.refer(full, *object_);
         schema["anyOf"] = Json::array({std::move(brief), std::move(full)});
     }
-    std::string wanted() const override {
-        return fmt::format("{}, or its {} alone", object_->wanted(), key_);
-    }
+    std::string wanted() const override { return fmt::format("{}, or its {} alone", object_->wanted(), key_); }
     const ObjectKind* object() const override { return object_.get(); }
 
   private:
@@ -267,12 +260,8 @@ KindPtr make_list(ListOps ops, KindPtr item, ListRules rules) {
 KindPtr make_map(MapOps ops, KindPtr value, MapRules rules) {
     return std::make_shared<MapKind>(ops, std::move(value), std::move(rules));
 }
-KindPtr make_optional(OptionalOps ops, KindPtr inner) {
-    return std::make_shared<OptionalKind>(ops, std::move(inner));
-}
-KindPtr make_located(LocatedOps ops, KindPtr inner) {
-    return std::make_shared<LocatedKind>(ops, std::move(inner));
-}
+KindPtr make_optional(OptionalOps ops, KindPtr inner) { return std::make_shared<OptionalKind>(ops, std::move(inner)); }
+KindPtr make_located(LocatedOps ops, KindPtr inner) { return std::make_shared<LocatedKind>(ops, std::move(inner)); }
 KindPtr make_shorthand(std::shared_ptr<const ObjectKind> object, std::string key) {
     return std::make_shared<ShorthandKind>(std::move(object), std::move(key));
 }

@@ -1,11 +1,12 @@
 // Kinds whose values are quantities: booleans, whole and other numbers, percentages, durations, sizes.
-#include "base/units.h"
-#include "manifest/json_schema.h"
-#include "manifest/kinds.h"
+#include <fmt/format.h>
 
 #include <charconv>
 #include <cmath>
-#include <fmt/format.h>
+
+#include "base/units.h"
+#include "manifest/json_schema.h"
+#include "manifest/kinds.h"
 
 namespace tl::manifest {
 
@@ -53,9 +54,7 @@ class Quantity : public Kind {
         store(out, *value);
         return true;
     }
-    Node write(const void* value, const void* /*defaults*/) const final {
-        return Node::scalar(format(load(value)));
-    }
+    Node write(const void* value, const void* /*defaults*/) const final { return Node::scalar(format(load(value))); }
     bool is_set(const void* value) const final { return load(value) >= least_ && load(value) <= most_; }
 
   protected:
@@ -186,12 +185,8 @@ class DurationKind final : public Quantity<int64_t> {
         return duration->count();
     }
     std::string format(int64_t value) const override { return base::format_duration(base::Duration{value}); }
-    void store(void* out, int64_t value) const override {
-        *static_cast<base::Duration*>(out) = base::Duration{value};
-    }
-    int64_t load(const void* value) const override {
-        return static_cast<const base::Duration*>(value)->count();
-    }
+    void store(void* out, int64_t value) const override { *static_cast<base::Duration*>(out) = base::Duration{value}; }
+    int64_t load(const void* value) const override { return static_cast<const base::Duration*>(value)->count(); }
     std::string hint(const Node& node) const override {
         if (!node.is_scalar() || !to_integer(node.text)) return {};
         return fmt::format("add a unit: {0}s or {0}ms", node.text);
@@ -217,9 +212,7 @@ class SizeKind final : public Quantity<int64_t> {
         if (!size || *size > static_cast<uint64_t>(INT64_MAX)) return std::nullopt;
         return static_cast<int64_t>(*size);
     }
-    std::string format(int64_t value) const override {
-        return base::format_size(static_cast<uint64_t>(value));
-    }
+    std::string format(int64_t value) const override { return base::format_size(static_cast<uint64_t>(value)); }
     void store(void* out, int64_t value) const override { ops_.store(out, value); }
     int64_t load(const void* value) const override { return ops_.load(value); }
     std::string hint(const Node& /*node*/) const override { return {}; }
@@ -266,14 +259,10 @@ class BooleanKind final : public Kind {
 KindPtr make_boolean() { return std::make_shared<BooleanKind>(); }
 KindPtr make_integer(IntegerOps ops) { return std::make_shared<IntegerKind>(ops); }
 KindPtr make_size(IntegerOps ops) { return std::make_shared<SizeKind>(ops); }
-KindPtr make_number(NumberOps ops, double least, double most) {
-    return std::make_shared<NumberKind>(ops, least, most);
-}
+KindPtr make_number(NumberOps ops, double least, double most) { return std::make_shared<NumberKind>(ops, least, most); }
 KindPtr make_percent(NumberOps ops, double least, double most) {
     return std::make_shared<PercentKind>(ops, least, most);
 }
-KindPtr make_duration(base::Duration least, base::Duration most) {
-    return std::make_shared<DurationKind>(least, most);
-}
+KindPtr make_duration(base::Duration least, base::Duration most) { return std::make_shared<DurationKind>(least, most); }
 
 }  // namespace tl::manifest

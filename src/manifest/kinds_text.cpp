@@ -1,11 +1,12 @@
 // Kinds whose values are words: text, one of a set of words, text with a meaning of its own.
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "base/text.h"
 #include "manifest/json_schema.h"
 #include "manifest/kinds.h"
 #include "manifest/print.h"
-
-#include <algorithm>
-#include <fmt/format.h>
 
 namespace tl::manifest {
 
@@ -19,8 +20,8 @@ bool check_text(const TextRules& rules, std::string_view text, Position at, Read
         return false;
     }
     if (text.size() > rules.most) {
-        reader.diagnostics.error(at, fmt::format("{} must be at most {} bytes long, not {}", reader.label,
-                                                 rules.most, text.size()));
+        reader.diagnostics.error(
+            at, fmt::format("{} must be at most {} bytes long, not {}", reader.label, rules.most, text.size()));
         return false;
     }
     if (!rules.check) return true;
@@ -116,8 +117,7 @@ class WordKind final : public Kind {
   private:
     const Word* find(const void* value) const {
         const auto same = [&](const Word& word) {
-            return ops_ ? word.value == ops_->load(value)
-                        : word.text == *static_cast<const std::string*>(value);
+            return ops_ ? word.value == ops_->load(value) : word.text == *static_cast<const std::string*>(value);
         };
         const auto word = std::ranges::find_if(words_, same);
         return word == words_.end() ? nullptr : &*word;
@@ -147,9 +147,7 @@ bool CustomKind::read(const Node& node, void* out, Reader& reader) const {
 
 Node CustomKind::write(const void* value, const void* /*defaults*/) const { return text_node(format(value)); }
 
-void CustomKind::describe(Json& schema, SchemaWriter& /*writer*/) const {
-    schema["type"] = {"string", "number"};
-}
+void CustomKind::describe(Json& schema, SchemaWriter& /*writer*/) const { schema["type"] = {"string", "number"}; }
 
 KindPtr make_text(TextRules rules) { return std::make_shared<TextKind>(std::move(rules)); }
 
@@ -159,8 +157,6 @@ KindPtr make_word(std::vector<std::string> words) {
     return std::make_shared<WordKind>(std::move(all), std::nullopt);
 }
 
-KindPtr make_enum(std::vector<Word> words, IntegerOps ops) {
-    return std::make_shared<WordKind>(std::move(words), ops);
-}
+KindPtr make_enum(std::vector<Word> words, IntegerOps ops) { return std::make_shared<WordKind>(std::move(words), ops); }
 
 }  // namespace tl::manifest

@@ -2,9 +2,9 @@
 // refuse.
 #include "manifest/names.h"
 
-#include "base/text.h"
-
 #include <fmt/format.h>
+
+#include "base/text.h"
 
 namespace tl::manifest {
 
@@ -15,14 +15,13 @@ bool Names::add(const Located<std::string>& name, Diagnostics& diagnostics) {
         return true;
     }
     diagnostics.error(name.at,
-                      fmt::format("the {} \"{}\" is defined already on line {}, column {}", kind_,
-                                  shown(name.value), known->second.line, known->second.column),
+                      fmt::format("the {} \"{}\" is defined already on line {}, column {}", kind_, shown(name.value),
+                                  known->second.line, known->second.column),
                       "give one of them another name");
     return false;
 }
 
-bool Names::check(const Located<std::string>& name, std::string_view what_refers,
-                  Diagnostics& diagnostics) const {
+bool Names::check(const Located<std::string>& name, std::string_view what_refers, Diagnostics& diagnostics) const {
     if (contains(name.value)) return true;
     constexpr size_t kFewEnoughToList = 12;
     std::string hint = diagnostics.full() ? std::string{} : did_you_mean(name.value, names_);
@@ -31,8 +30,7 @@ bool Names::check(const Located<std::string>& name, std::string_view what_refers
     } else if (hint.empty() && names_.size() <= kFewEnoughToList) {
         hint = fmt::format("there is {}", base::join(names_, ", "));
     }
-    diagnostics.error(name.at,
-                      fmt::format("{} \"{}\", which is no {}", what_refers, shown(name.value), kind_),
+    diagnostics.error(name.at, fmt::format("{} \"{}\", which is no {}", what_refers, shown(name.value), kind_),
                       std::move(hint));
     return false;
 }

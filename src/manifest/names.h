@@ -2,13 +2,13 @@
 // parsing, used while cross-checking, thrown away.
 #pragma once
 
-#include "manifest/diagnostics.h"
-#include "manifest/value.h"
-
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
+
+#include "manifest/diagnostics.h"
+#include "manifest/value.h"
 
 namespace tl::manifest {
 
@@ -25,8 +25,7 @@ class Names {
 
     // False, and an error with the nearest name, if nothing is called so. `what_refers` begins the sentence:
     // "this route goes to" gives: this route goes to "ordres", which is no service; did you mean "orders"?
-    bool check(const Located<std::string>& name, std::string_view what_refers,
-               Diagnostics& diagnostics) const;
+    bool check(const Located<std::string>& name, std::string_view what_refers, Diagnostics& diagnostics) const;
 
   private:
     std::string kind_;

@@ -1,9 +1,9 @@
 // Depth is bounded by the reader (DocumentLimits), so plain recursion over a tree is safe here and elsewhere.
 #include "manifest/node.h"
 
-#include "base/text.h"
-
 #include <algorithm>
+
+#include "base/text.h"
 
 namespace tl::manifest {
 
@@ -42,14 +42,10 @@ std::string shown(std::string_view text) {
 
 std::string found(const Node& node) {
     switch (node.kind) {
-        case Node::Kind::null:
-            return "nothing";
-        case Node::Kind::list:
-            return "a list";
-        case Node::Kind::map:
-            return "a map";
-        case Node::Kind::scalar:
-            break;
+        case Node::Kind::null: return "nothing";
+        case Node::Kind::list: return "a list";
+        case Node::Kind::map: return "a map";
+        case Node::Kind::scalar: break;
     }
     return '"' + shown(node.text) + '"';
 }
@@ -59,8 +55,7 @@ bool same_values(const Node& a, const Node& b) {
     const auto same_entry = [](const Entry& x, const Entry& y) {
         return x.key == y.key && same_values(x.value, y.value);
     };
-    return std::ranges::equal(a.items, b.items, same_values) &&
-           std::ranges::equal(a.entries, b.entries, same_entry);
+    return std::ranges::equal(a.items, b.items, same_values) && std::ranges::equal(a.entries, b.entries, same_entry);
 }
 
 }  // namespace tl::manifest

@@ -1,13 +1,14 @@
 // Reading and writing one struct by its fields.
 #include "manifest/object_kind.h"
 
-#include "base/text.h"
-#include "manifest/json_schema.h"
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <fmt/format.h>
+
+#include "base/text.h"
+#include "manifest/json_schema.h"
 
 namespace tl::manifest {
 

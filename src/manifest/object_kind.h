@@ -3,10 +3,10 @@
 // stand among them.
 #pragma once
 
-#include "manifest/kinds.h"
-
 #include <functional>
 #include <optional>
+
+#include "manifest/kinds.h"
 
 namespace tl::manifest {
 
@@ -31,9 +31,7 @@ class ObjectKind final : public Kind {
     // While building. Aborts on a key that exists already: the declaration is wrong.
     void add(Field field);
     void include(size_t offset, const ObjectKind& other);
-    void validate(size_t offset, Validator validator) {
-        validators_.push_back({offset, std::move(validator)});
-    }
+    void validate(size_t offset, Validator validator) { validators_.push_back({offset, std::move(validator)}); }
     void keep_position(size_t offset) { positions_.push_back(offset); }
     // Of the last field, or of the object itself while it has none.
     void document(std::string sentence) { (fields_.empty() ? doc_ : last().doc) = std::move(sentence); }

@@ -1,11 +1,12 @@
 // Quotes whatever some YAML reader might understand otherwise; that ours would not is no reason to be brief.
 #include "manifest/print.h"
 
-#include "base/text.h"
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <fmt/format.h>
+
+#include "base/text.h"
 
 namespace tl::manifest {
 
@@ -30,23 +31,12 @@ std::string double_quoted(std::string_view text) {
     std::string out = "\"";
     for (const char c : text) {
         switch (c) {
-            case '"':
-                out += "\\\"";
-                break;
-            case '\\':
-                out += "\\\\";
-                break;
-            case '\n':
-                out += "\\n";
-                break;
-            case '\r':
-                out += "\\r";
-                break;
-            case '\t':
-                out += "\\t";
-                break;
-            default:
-                out += c;
+            case '"': out += "\\\""; break;
+            case '\\': out += "\\\\"; break;
+            case '\n': out += "\\n"; break;
+            case '\r': out += "\\r"; break;
+            case '\t': out += "\\t"; break;
+            default: out += c;
         }
     }
     return out + '"';
@@ -119,9 +109,7 @@ class Printer {
             line(lead + " {}", note, indent);
             return map(node, indent + 2, false);
         }
-        const std::string brief = node.is_list()  ? on_one_line(node)
-                                  : node.is_map() ? "{}"
-                                                  : scalar_text(node);
+        const std::string brief = node.is_list() ? on_one_line(node) : node.is_map() ? "{}" : scalar_text(node);
         if (!brief.empty()) return line(lead + ' ' + brief, note, indent);
         line(lead, note, indent);
         list(node, indent + 2);
@@ -132,8 +120,7 @@ class Printer {
   private:
     // Whether anything but comments would be printed; a map of comments alone must be written {}.
     static bool has_values(const Node& map) {
-        return std::ranges::any_of(map.entries,
-                                   [](const Entry& e) { return !e.value.is_null() || e.note.empty(); });
+        return std::ranges::any_of(map.entries, [](const Entry& e) { return !e.value.is_null() || e.note.empty(); });
     }
     void line(const std::string& text, const std::string& note, size_t indent) {
         out_ += text;
@@ -151,11 +138,9 @@ class Printer {
 }  // namespace
 
 bool reads_as_text(std::string_view text) {
-    constexpr std::array<std::string_view, 9> kWords{"true", "false", "yes", "no", "on",
-                                                     "off",  "y",     "n",   "<<"};
+    constexpr std::array<std::string_view, 9> kWords{"true", "false", "yes", "no", "on", "off", "y", "n", "<<"};
     if (reads_as_null(text)) return false;
-    if (std::ranges::any_of(kWords, [&](std::string_view word) { return base::iequals(word, text); }))
-        return false;
+    if (std::ranges::any_of(kWords, [&](std::string_view word) { return base::iequals(word, text); })) return false;
     // Anything that begins like a number and holds only what numbers (or dates, or sexagesimals) are made of.
     const bool numeric_start = !text.empty() && (text.front() >= '0' && text.front() <= '9');
     const bool signed_start = !text.empty() && std::string_view{"+-."}.contains(text.front());
@@ -163,9 +148,7 @@ bool reads_as_text(std::string_view text) {
            text.find_first_not_of("0123456789+-.:_eExXoOabcdefABCDEFinfNaN") != std::string_view::npos;
 }
 
-bool reads_as_null(std::string_view text) {
-    return text.empty() || text == "~" || base::iequals(text, "null");
-}
+bool reads_as_null(std::string_view text) { return text.empty() || text == "~" || base::iequals(text, "null"); }
 
 std::string to_yaml(const Node& node) {
     Printer printer;

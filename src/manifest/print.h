@@ -3,10 +3,10 @@
 // one line.
 #pragma once
 
-#include "manifest/node.h"
-
 #include <string>
 #include <string_view>
+
+#include "manifest/node.h"
 
 namespace tl::manifest {
 

@@ -1,10 +1,11 @@
 // Reference text from a schema: Markdown, one section an object, one table row a key.
+#include <fmt/format.h>
+
+#include <set>
+
 #include "manifest/object_kind.h"
 #include "manifest/print.h"
 #include "manifest/spec.h"
-
-#include <fmt/format.h>
-#include <set>
 
 namespace tl::manifest {
 

@@ -1,9 +1,9 @@
 #include "manifest/schema.h"
 
+#include <nlohmann/json.hpp>
+
 #include "manifest/json_schema.h"
 #include "manifest/print.h"
-
-#include <nlohmann/json.hpp>
 
 namespace tl::manifest {
 
@@ -32,9 +32,7 @@ void read_root(const ObjectKind& root, const Node& node, void* out, Diagnostics&
     root.read(node, out, reader);
 }
 
-std::string print_root(const ObjectKind& root, const void* value) {
-    return to_yaml(root.write(value, nullptr));
-}
+std::string print_root(const ObjectKind& root, const void* value) { return to_yaml(root.write(value, nullptr)); }
 
 Json root_schema(const ObjectKind& root) { return schema_document(root); }
 

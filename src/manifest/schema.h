@@ -14,16 +14,16 @@
 // Immutable after that and safe on every core. See README.md in this folder.
 #pragma once
 
-#include "manifest/kinds.h"
-#include "manifest/object_kind.h"
-#include "manifest/spec.h"
-#include "manifest/value.h"
-
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
 #include <string>
 #include <utility>
+
+#include "manifest/kinds.h"
+#include "manifest/object_kind.h"
+#include "manifest/spec.h"
+#include "manifest/value.h"
 
 namespace tl::manifest {
 
@@ -162,9 +162,7 @@ class Percent {
 
 class DurationText {
   public:
-    DurationText& range(base::Duration least, base::Duration most) {
-        return least_ = least, most_ = most, *this;
-    }
+    DurationText& range(base::Duration least, base::Duration most) { return least_ = least, most_ = most, *this; }
     template <class M>
     [[nodiscard]] KindPtr bind() const {
         static_assert(std::is_same_v<M, base::Duration>, "duration() needs a member of type base::Duration");

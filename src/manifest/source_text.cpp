@@ -2,10 +2,11 @@
 // never gets to see such text: what passes here is UTF-8 that can be printed on a terminal.
 #include "manifest/source_text.h"
 
-#include "base/units.h"
+#include <fmt/format.h>
 
 #include <algorithm>
-#include <fmt/format.h>
+
+#include "base/units.h"
 
 namespace tl::manifest {
 
@@ -57,15 +58,13 @@ std::optional<Diagnostic> refuse_text(std::string_view text, size_t most_bytes) 
     for (size_t i = 0; i < text.size();) {
         const Character next = decode(text.substr(i));
         if (next.bytes == 0) {
-            return Diagnostic{
-                .at = at,
-                .message = fmt::format("the byte 0x{:02X} is not UTF-8", static_cast<uint8_t>(text[i])),
-                .hint = "save the file as UTF-8"};
+            return Diagnostic{.at = at,
+                              .message = fmt::format("the byte 0x{:02X} is not UTF-8", static_cast<uint8_t>(text[i])),
+                              .hint = "save the file as UTF-8"};
         }
         const bool line_end = next.code == '\r' && text.substr(i + 1).starts_with('\n');
         if (forbidden(next.code) && !line_end) {
-            return Diagnostic{
-                .at = at, .message = complaint(next.code) + " is not allowed", .hint = "remove it"};
+            return Diagnostic{.at = at, .message = complaint(next.code) + " is not allowed", .hint = "remove it"};
         }
         at = next.code == '\n' ? Position{at.line + 1, 1} : Position{at.line, at.column + 1};
         i += next.bytes;

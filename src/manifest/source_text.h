@@ -2,11 +2,11 @@
 // characters. Private to this room.
 #pragma once
 
-#include "manifest/diagnostics.h"
-
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include "manifest/diagnostics.h"
 
 namespace tl::manifest {
 

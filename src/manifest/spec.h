@@ -3,9 +3,6 @@
 // only.
 #pragma once
 
-#include "manifest/kinds.h"
-#include "manifest/value.h"
-
 #include <cstdint>
 #include <expected>
 #include <limits>
@@ -15,6 +12,9 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
+
+#include "manifest/kinds.h"
+#include "manifest/value.h"
 
 namespace tl::manifest {
 
@@ -65,14 +65,12 @@ NumberOps number_ops() {
 
 template <class M>
 ListOps list_ops() {
-    static_assert(!std::is_same_v<typename M::value_type, bool>,
-                  "std::vector<bool> has no addressable items");
-    return {
-        .append = [](void* list) -> void* { return &static_cast<M*>(list)->emplace_back(); },
-        .drop_last = [](void* list) { static_cast<M*>(list)->pop_back(); },
-        .clear = [](void* list) { static_cast<M*>(list)->clear(); },
-        .size = [](const void* list) { return static_cast<const M*>(list)->size(); },
-        .at = [](const void* list, size_t i) -> const void* { return &(*static_cast<const M*>(list))[i]; }};
+    static_assert(!std::is_same_v<typename M::value_type, bool>, "std::vector<bool> has no addressable items");
+    return {.append = [](void* list) -> void* { return &static_cast<M*>(list)->emplace_back(); },
+            .drop_last = [](void* list) { static_cast<M*>(list)->pop_back(); },
+            .clear = [](void* list) { static_cast<M*>(list)->clear(); },
+            .size = [](const void* list) { return static_cast<const M*>(list)->size(); },
+            .at = [](const void* list, size_t i) -> const void* { return &(*static_cast<const M*>(list))[i]; }};
 }
 
 template <class M>

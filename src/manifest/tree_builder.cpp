@@ -1,10 +1,11 @@
 #include "manifest/tree_builder.h"
 
-#include "base/text.h"
+#include <fmt/format.h>
 
 #include <algorithm>
-#include <fmt/format.h>
 #include <unordered_set>
+
+#include "base/text.h"
 
 namespace tl::manifest {
 
@@ -32,9 +33,7 @@ size_t depth_of(const Node& node) {
 }
 
 // Whether a null was written out (~, null) at the front of `rest`, not just left empty.
-bool written_null(std::string_view rest) {
-    return rest.starts_with('~') || base::iequals(rest.substr(0, 4), "null");
-}
+bool written_null(std::string_view rest) { return rest.starts_with('~') || base::iequals(rest.substr(0, 4), "null"); }
 
 // Good enough for a line that holds an empty list item: nothing on it can be a quoted #.
 std::string_view without_comment(std::string_view line) {
@@ -45,8 +44,7 @@ std::string_view without_comment(std::string_view line) {
 }  // namespace
 
 Position TreeBuilder::position(const YAML::Mark& mark) {
-    return columns_.position(static_cast<size_t>(std::max(mark.pos, 0)),
-                             static_cast<size_t>(std::max(mark.line, 0)),
+    return columns_.position(static_cast<size_t>(std::max(mark.pos, 0)), static_cast<size_t>(std::max(mark.line, 0)),
                              static_cast<size_t>(std::max(mark.column, 0)));
 }
 
@@ -63,8 +61,7 @@ void TreeBuilder::OnDocumentStart(const YAML::Mark& mark) {
     const std::string_view before = text_.substr(0, static_cast<size_t>(std::max(mark.pos, 0)) + 3);
     // The parser also begins a "new document" at whatever does not continue the first one.
     if (before.find("\n---") != std::string_view::npos || before.find("\n...") != std::string_view::npos) {
-        refuse(position(mark), "a second YAML document begins here",
-               "a manifest is one document: remove the ---");
+        refuse(position(mark), "a second YAML document begins here", "a manifest is one document: remove the ---");
     }
     refuse(position(mark), "this does not continue what stands above it",
            "check the indentation and the brackets of this line and the one before");
@@ -75,8 +72,7 @@ void TreeBuilder::OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) {
     Node node;
     node.at = written || key_expected() ? position(mark) : empty_position(mark);
     if (key_expected()) {
-        refuse(node.at, "a key is missing here",
-               written ? "write the key in quotes" : "write one before the colon");
+        refuse(node.at, "a key is missing here", written ? "write the key in quotes" : "write one before the colon");
     }
     count(1, node.at);
     place(std::move(node), anchor);
@@ -156,8 +152,7 @@ void TreeBuilder::open(Node::Kind kind, const YAML::Mark& mark, const std::strin
                        bool flow) {
     const Position at = position(mark);
     refuse_tag(tag, at);
-    if (key_expected())
-        refuse(at, "a list or map cannot be a key", "keys are plain words; or is a bracket left open?");
+    if (key_expected()) refuse(at, "a list or map cannot be a key", "keys are plain words; or is a bracket left open?");
     if (open_.size() >= limits_.depth) {
         refuse(at, fmt::format("the manifest nests deeper than {} levels", limits_.depth), "flatten it");
     }
@@ -212,10 +207,10 @@ void TreeBuilder::take_key(Node node) {
 void TreeBuilder::count(size_t nodes, Position at) {
     nodes_ += nodes;
     if (nodes_ <= limits_.nodes) return;
-    refuse(at,
-           fmt::format("the manifest holds more than {} values, each alias counted with all it stands for",
-                       limits_.nodes),
-           "split it, or use fewer aliases");
+    refuse(
+        at,
+        fmt::format("the manifest holds more than {} values, each alias counted with all it stands for", limits_.nodes),
+        "split it, or use fewer aliases");
 }
 
 void TreeBuilder::remember(YAML::anchor_t anchor, const Node& node) {
@@ -257,8 +252,8 @@ void TreeBuilder::drop_duplicates(Node& map) {
         if (is_new) continue;
         again[i] = true;
         diagnostics_.error(entry.at,
-                           fmt::format("the key \"{}\" was given already on line {}, column {}",
-                                       shown(entry.key), seen->second.line, seen->second.column),
+                           fmt::format("the key \"{}\" was given already on line {}, column {}", shown(entry.key),
+                                       seen->second.line, seen->second.column),
                            "keep one of them");
     }
     if (first.size() == map.entries.size()) return;
@@ -275,8 +270,7 @@ void TreeBuilder::merge(Node& map, const std::vector<Node>& sources) {
     for (const Entry& entry : map.entries) present.insert(entry.key);
     const auto take = [&](const Node& source) {
         if (!source.is_map()) {
-            diagnostics_.error(source.at,
-                               fmt::format("<< takes a map or a list of maps, not {}", found(source)),
+            diagnostics_.error(source.at, fmt::format("<< takes a map or a list of maps, not {}", found(source)),
                                "put the name of an anchored map behind it: <<: *defaults");
             return;
         }

@@ -3,13 +3,14 @@
 // with it.
 #pragma once
 
-#include "manifest/document.h"
-#include "manifest/source_text.h"
-
-#include <unordered_map>
 #include <yaml-cpp/anchor.h>
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/mark.h>
+
+#include <unordered_map>
+
+#include "manifest/document.h"
+#include "manifest/source_text.h"
 
 namespace tl::manifest {
 
@@ -60,8 +61,7 @@ class TreeBuilder final : public YAML::EventHandler {
         size_t depth = 0;
     };
 
-    void open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-              bool flow);
+    void open(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, bool flow);
     void close();
     void place(Node node, YAML::anchor_t anchor);
     void take_key(Node node);

@@ -3,12 +3,12 @@
 // them.
 #pragma once
 
-#include "manifest/node.h"
-
 #include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "manifest/node.h"
 
 namespace tl::manifest {
 
@@ -37,8 +37,7 @@ class OrderedMap {
     [[nodiscard]] size_t size() const { return items_.size(); }
     [[nodiscard]] bool empty() const { return items_.empty(); }
     [[nodiscard]] const T* find(std::string_view name) const {
-        const auto item =
-            std::ranges::find_if(items_, [&](const Item& one) { return one.name.value == name; });
+        const auto item = std::ranges::find_if(items_, [&](const Item& one) { return one.name.value == name; });
         return item == items_.end() ? nullptr : &item->value;
     }
     T& add(Located<std::string> name, T value = {}) {

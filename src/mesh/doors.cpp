@@ -35,9 +35,8 @@ proxy::Route route_to(const Workload& caller, const std::string& callee, std::st
 proxy::Denial not_allowed(const Workload& caller, const std::string& callee) {
     std::vector<std::string> calls = caller.calls;
     calls.push_back(callee);
-    return {proxy::Cause::not_allowed,
-            fmt::format("service \"{}\" may not call \"{}\": {} should read calls: [{}]", caller.name, callee,
-                        caller.place, base::join(calls, ", "))};
+    return {proxy::Cause::not_allowed, fmt::format("service \"{}\" may not call \"{}\": {} should read calls: [{}]",
+                                                   caller.name, callee, caller.place, base::join(calls, ", "))};
 }
 
 }  // namespace
@@ -62,10 +61,11 @@ proxy::DoorPtr make_proxy_door(const Workload& caller, const MeshContext& contex
     elsewhere.rule.name = caller.name + " to elsewhere";
     elsewhere.rule.path = proxy::PathPattern::parse("/*").value();
     elsewhere.id = context.names->intern(elsewhere.rule.name);
-    elsewhere.denial = proxy::Denial{
-        proxy::Cause::no_such_service,
-        fmt::format("the sidecar of \"{}\" knows only the services of this system: {}; to reach other hosts, start the command by env -u HTTP_PROXY -u http_proxy",
-                    caller.name, base::join(context.services, ", "))};
+    elsewhere.denial =
+        proxy::Denial{proxy::Cause::no_such_service,
+                      fmt::format("the sidecar of \"{}\" knows only the services of this system: {}; to reach other "
+                                  "hosts, start the command by env -u HTTP_PROXY -u http_proxy",
+                                  caller.name, base::join(context.services, ", "))};
     routes.push_back(std::move(elsewhere));
     door->routes = proxy::RouteTable::make(std::move(routes));
     return door;

@@ -11,11 +11,11 @@ namespace tl::net {
 struct ListenOptions {
     bool reuse_port = false;  // several cores share the port
     int backlog = 4096;
-    int mode = 0600;          // Unix paths: access rights of the socket file
+    int mode = 0600;  // Unix paths: access rights of the socket file
 };
 
-// Binds and listens without attaching to a loop; the caller owns the descriptor. Made before cores start, so that a port
-// that is taken stops the start, not the middle. The error names who could hold the port (net/port_holder.h).
+// Binds and listens without attaching to a loop; the caller owns the descriptor. Made before cores start, so that a
+// port that is taken stops the start, not the middle. The error names who could hold the port (net/port_holder.h).
 [[nodiscard]] base::Result<int> open_listener(const Address& address, const ListenOptions& options);
 
 // The port that the kernel gave a socket that was bound to port 0.

@@ -9,6 +9,8 @@
 
 #include <cerrno>
 
+#include "net/acknowledged.h"
+
 namespace tl::net {
 
 namespace {
@@ -59,12 +61,20 @@ class SocketStream final : public Stream {
     IoResult try_write(std::span<const iovec> parts) override {
         for (;;) {
             const ssize_t sent = send(fd_, parts);
-            if (sent >= 0) return {IoStatus::ok, static_cast<size_t>(sent)};
+            if (sent >= 0) {
+                written_ += static_cast<uint64_t>(sent);
+                return {IoStatus::ok, static_cast<size_t>(sent)};
+            }
             if (errno == EINTR) continue;
             if (errno != EAGAIN) return {IoStatus::failed, 0, errno};
             io_.clear_writable();
             return {IoStatus::again};
         }
+    }
+    uint64_t written() const override { return written_; }
+    bool acknowledged_beyond(uint64_t position) const override {
+        const auto acknowledged = acknowledged_bytes(fd_);
+        return !acknowledged || *acknowledged > position;
     }
     void shutdown_write() override { ::shutdown(fd_, SHUT_WR); }
     void reset_on_close() override {
@@ -76,6 +86,7 @@ class SocketStream final : public Stream {
 
   private:
     int fd_;
+    uint64_t written_ = 0;
     rt::Readiness io_;
 };
 

@@ -35,6 +35,12 @@ class Stream {
     virtual void shutdown_write() = 0;
     // The next close tells the peer by a reset that the message is incomplete (RFC 9112 9.6 leaves no better way).
     virtual void reset_on_close() = 0;
+    // Bytes that the kernel has taken so far.
+    [[nodiscard]] virtual uint64_t written() const = 0;
+    // Whether the peer's kernel has acknowledged anything behind the first `position` bytes that were written; also
+    // after the connection has broken. A program that has closed its socket acknowledges nothing: false proves that it
+    // never got what came behind. True when it cannot be known (Unix sockets).
+    [[nodiscard]] virtual bool acknowledged_beyond(uint64_t position) const = 0;
     [[nodiscard]] virtual rt::Readiness& readiness() = 0;
     [[nodiscard]] virtual int fd() const = 0;
 

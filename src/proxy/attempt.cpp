@@ -56,6 +56,7 @@ rt::Task<base::Result<void>> Attempt::exchange_on(http::ClientExchange& upstream
     auto head = co_await final_head(upstream, clients_turn ? rt::Wait{base::kNever, &stop_} : bounded);
     answered_.request();
     if (!head) {
+        nothing_sent_ = !upstream.response_seen() && !upstream.request_may_have_arrived();
         result = base::fail(std::move(client_error_ ? *client_error_ : head.error()));
     } else if ((*head)->status == 101 && upgrade.protocol.empty()) {
         result = base::fail(base::Error{.code = base::Code::invalid,

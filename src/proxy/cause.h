@@ -30,9 +30,9 @@ enum class Cause : uint8_t {
 inline constexpr size_t kCauses = static_cast<size_t>(Cause::internal) + 1;
 
 struct CauseInfo {
-    std::string_view code;     // "no_route"
-    std::string_view title;    // one sentence for people
-    uint16_t status;           // of the answer
+    std::string_view code;   // "no_route"
+    std::string_view title;  // one sentence for people
+    uint16_t status;         // of the answer
 };
 [[nodiscard]] const CauseInfo& info(Cause cause);
 

@@ -1,5 +1,5 @@
-// A place where requests come in, with its rules: the public gateway, or one of the local doors of a workload. A sidecar
-// is the same engine behind another door. Immutable, shared by cores; a request keeps the door it began with.
+// A place where requests come in, with its rules: the public gateway, or one of the local doors of a workload. A
+// sidecar is the same engine behind another door. Immutable, shared by cores; a request keeps the door it began with.
 #pragma once
 
 #include <memory>
@@ -12,11 +12,11 @@ namespace tl::proxy {
 
 struct Door {
     telemetry::Door kind = telemetry::Door::gateway;
-    std::string name;              // "gateway", "orders calls users"
+    std::string name;                               // "gateway", "orders calls users"
     telemetry::NameId caller = telemetry::kNoName;  // the workload behind this door
     RouteTable routes;
-    bool development = false;      // answers of our own explain themselves
-    bool show_trace = false;       // X-Trace-Id on every answer
+    bool development = false;  // answers of our own explain themselves
+    bool show_trace = false;   // X-Trace-Id on every answer
 };
 using DoorPtr = std::shared_ptr<const Door>;
 

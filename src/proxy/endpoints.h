@@ -13,7 +13,7 @@
 namespace tl::proxy {
 
 struct Endpoint {
-    std::string id;       // instance id, unique in the system: "orders-1"
+    std::string id;  // instance id, unique in the system: "orders-1"
     net::Address address;
     std::string version;
     uint32_t weight = 1;
@@ -22,9 +22,9 @@ struct Endpoint {
 // Instances that may get new requests. Instances that left the set finish what they have.
 struct EndpointSet {
     std::string service;
-    uint64_t revision = 0;         // grows with each change of this service
+    uint64_t revision = 0;  // grows with each change of this service
     std::vector<Endpoint> endpoints;
-    std::string reason;            // why it is empty, or why it is in panic; "" otherwise
+    std::string reason;  // why it is empty, or why it is in panic; "" otherwise
 };
 using EndpointSetPtr = std::shared_ptr<const EndpointSet>;
 

@@ -35,9 +35,9 @@ Denial no_instance(const Route& route, const Upstream* upstream) {
 }
 
 // A request may be sent again when the first time cannot have had an effect, or a second effect does no harm; and when
-// there is still all of it to send. So a POST on a kept connection that the service closes at the same moment fails
-// (RFC 9110 9.2.2: nobody knows whether it had its effect); pools make that rare, for they let go of idle connections
-// first.
+// there is still all of it to send. A POST on a kept connection that the service has closed at the same moment counts
+// as never sent when TCP proves that no byte of it was received; otherwise it fails (RFC 9110 9.2.2: nobody knows
+// whether it had its effect).
 bool may_retry(const RequestContext& context, const Attempt& attempt, const base::Error& error, size_t made) {
     if (made >= context.route->traffic.attempts || context.exchange.response_started()) return false;
     if (error.side != base::Side::upstream || !attempt.body_intact()) return false;

@@ -21,13 +21,13 @@ struct RequestContext {
     const Door& door;
     base::TimePoint began;
     base::Arena arena;
-    std::string_view path;              // normalized
+    std::string_view path;  // normalized
     const Route* route = nullptr;
     PathMatch match;
-    telemetry::TraceContext trace;      // of this hop
+    telemetry::TraceContext trace;  // of this hop
     telemetry::Record record;
-    Denial refusal{Cause::none, {}};    // set by whoever refuses
-    bool idempotent = false;            // may be sent twice
+    Denial refusal{Cause::none, {}};  // set by whoever refuses
+    bool idempotent = false;          // may be sent twice
 
     // Path and query as the service gets them: rewritten where the route says so.
     [[nodiscard]] std::string_view target() {

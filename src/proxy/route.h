@@ -19,18 +19,18 @@ class Filter;
 
 // "*.example.com" or an exact host, without port, lower case; "" matches every host.
 struct FieldMatch {
-    std::string name;                   // header name (any case) or query key
-    std::optional<std::string> value;   // nullopt: present with whatever value
+    std::string name;                  // header name (any case) or query key
+    std::optional<std::string> value;  // nullopt: present with whatever value
 };
 
 struct RouteRule {
-    std::string name;                   // as users see it: "GET /api/orders/*"
+    std::string name;  // as users see it: "GET /api/orders/*"
     std::string host;
     PathPattern path;
-    std::vector<std::string> methods;   // empty: all
+    std::vector<std::string> methods;  // empty: all
     std::vector<FieldMatch> headers;
     std::vector<FieldMatch> query;
-    int priority = 0;                   // higher beats more specific
+    int priority = 0;  // higher beats more specific
 };
 
 // A route that exists in order to refuse: the answer names what to do.
@@ -54,9 +54,9 @@ struct Route {
     std::optional<PathTemplate> rewrite;
     TrafficRule traffic;
     std::vector<std::shared_ptr<const Filter>> filters;  // in the order in which they see the request
-    uint32_t id = 0;                    // name ids of telemetry
+    uint32_t id = 0;                                     // name ids of telemetry
     uint32_t service_id = 0;
-    uint32_t series = 0;                // metric series
+    uint32_t series = 0;  // metric series
 };
 
 }  // namespace tl::proxy

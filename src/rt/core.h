@@ -3,8 +3,8 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <optional>
+#include <string>
 #include <thread>
 #include <type_traits>
 #include <variant>

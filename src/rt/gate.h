@@ -21,8 +21,8 @@ class Gate {
     Gate(const Gate&) = delete;
     Gate& operator=(const Gate&) = delete;
 
-    // Starts `task` now, on this core, inside the call until it first waits. `name` (a literal) shows in the stack dump.
-    // False when the gate is closed: the task is dropped unstarted.
+    // Starts `task` now, on this core, inside the call until it first waits. `name` (a literal) shows in the stack
+    // dump. False when the gate is closed: the task is dropped unstarted.
     bool spawn(const char* name, Task<void> task);
     // The same; `after` runs when the task's frame is gone.
     bool spawn(const char* name, Task<void> task, std::move_only_function<void()> after);

@@ -22,7 +22,6 @@ class Readiness {
     // the descriptor is closed.
     void detach();
 
-
     class Awaiter : public WaitAwaiter {
       public:
         Awaiter(Readiness& io, bool write, const Wait& wait) : WaitAwaiter(wait), io_(&io), write_(write) {}

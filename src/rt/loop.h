@@ -75,7 +75,7 @@ class Loop {
     std::vector<epoll_event> events_;
 
     std::mutex mailbox_mutex_;
-    std::vector<Message> mailbox_;           // guarded by mailbox_mutex_
+    std::vector<Message> mailbox_;  // guarded by mailbox_mutex_
     std::atomic<bool> mailbox_signalled_{false};
 };
 

@@ -46,7 +46,7 @@ class TimerWheel {
     void cascade(int level);
 
     base::TimePoint start_;
-    uint64_t now_ = 0;  // ticks that have been handled
+    uint64_t now_ = 0;                          // ticks that have been handled
     std::array<uint64_t, kLevels> occupied_{};  // a bit a slot; may be set for a slot emptied by unlink
     std::array<std::array<List<Timer>, kSlots>, kLevels> slots_;
 };

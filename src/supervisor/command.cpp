@@ -9,9 +9,10 @@ namespace tl::supervisor {
 
 namespace {
 
-constexpr std::array<std::string_view, 27> kShellWords{
-    "!",     ".",     ":",    "[",     "{",    "alias", "case", "cd",   "eval",  "exec",  "exit", "export", "for",  "if",
-    "local", "read",  "set",  "shift", "test", "time",  "trap", "true", "ulimit", "umask", "unset", "until", "while"};
+constexpr std::array<std::string_view, 27> kShellWords{"!",     ".",      ":",     "[",     "{",      "alias", "case",
+                                                       "cd",    "eval",   "exec",  "exit",  "export", "for",   "if",
+                                                       "local", "read",   "set",   "shift", "test",   "time",  "trap",
+                                                       "true",  "ulimit", "umask", "unset", "until",  "while"};
 
 }  // namespace
 

@@ -10,8 +10,8 @@ TEST(ShellCommand, a_simple_command_replaces_the_shell) {
 }
 
 TEST(ShellCommand, what_needs_the_shell_keeps_it) {
-    for (const char* run : {"cd x && ./serve", "a; b", "a | b", "(a)", "A=1 ./serve", "exec ./serve", "while :; do x; done",
-                            "./serve &", "echo `id`", "true", "a\nb", ""}) {
+    for (const char* run : {"cd x && ./serve", "a; b", "a | b", "(a)", "A=1 ./serve", "exec ./serve",
+                            "while :; do x; done", "./serve &", "echo `id`", "true", "a\nb", ""}) {
         EXPECT_EQ(shell_command(run), run);
     }
 }

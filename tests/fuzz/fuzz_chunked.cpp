@@ -1,10 +1,10 @@
 // Any bytes as a chunked body: data, trailers and end do not depend on how the input was cut, and what was
 // decoded decodes to the same once encoded again.
-#include "codec/http1.h"
-#include "fuzz_support.h"
-
 #include <algorithm>
 #include <string>
+
+#include "codec/http1.h"
+#include "fuzz_support.h"
 
 namespace {
 
@@ -31,8 +31,7 @@ Decoded decode(std::string_view bytes, const Http1Limits& limits, tl::fuzz::Cuts
         do {
             const auto step = decoder.next(rest);
             require(step.consumed <= rest.size(), "consumed more than there is");
-            require(tl::fuzz::inside(step.data, rest.substr(0, step.consumed)),
-                    "data is outside of the input");
+            require(tl::fuzz::inside(step.data, rest.substr(0, step.consumed)), "data is outside of the input");
             require(!step.data.empty() == (step.state == State::data), "data of size 0");
             result.state = step.state;
             result.fault = step.fault;
@@ -78,8 +77,7 @@ void check(std::string_view bytes, const Http1Limits& limits) {
     Http1Limits wide;
     wide.trailers = 1U << 24;
     const Decoded decoded = decode(again, wide, tl::fuzz::Cuts(again, 64));
-    require(decoded.state == State::end && decoded.consumed == again.size(),
-            "what was encoded is not accepted");
+    require(decoded.state == State::end && decoded.consumed == again.size(), "what was encoded is not accepted");
     require(decoded.data == whole.data && decoded.trailers == whole.trailers, "what was encoded differs");
 }
 

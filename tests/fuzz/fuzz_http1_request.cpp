@@ -10,15 +10,13 @@ using tl::fuzz::require;
 
 void require_views_inside(const RequestHead& head, std::string_view bytes) {
     using tl::fuzz::inside;
-    for (const std::string_view part :
-         {head.method_text, head.target, head.scheme, head.authority, head.query}) {
+    for (const std::string_view part : {head.method_text, head.target, head.scheme, head.authority, head.query}) {
         require(inside(part, bytes), "a view of the request line is outside of the input");
     }
     require(inside(head.path, bytes) || (head.form == TargetForm::absolute && head.path == "/"),
             "the path is outside of the input");
     for (const Header& header : head.headers) {
-        require(inside(header.name, bytes) && inside(header.value, bytes),
-                "a header is outside of the input");
+        require(inside(header.name, bytes) && inside(header.value, bytes), "a header is outside of the input");
         require(is_token(header.name) && is_field_value(header.value), "a header is not well formed");
         require(header.field == lookup_field(header.name), "a header has the wrong id");
     }
@@ -34,8 +32,7 @@ void require_same(const RequestHead& a, const RequestHead& b) {
     require(a.framing == b.framing && a.length == b.length, "the framing differs");
     require(a.headers.size() == b.headers.size(), "the number of headers differs");
     for (size_t i = 0; i < a.headers.size(); ++i) {
-        require(a.headers[i].name == b.headers[i].name && a.headers[i].value == b.headers[i].value,
-                "a header differs");
+        require(a.headers[i].name == b.headers[i].name && a.headers[i].value == b.headers[i].value, "a header differs");
     }
 }
 
@@ -49,8 +46,7 @@ void require_written_is_read_the_same(const RequestHead& head) {
     RequestHead again;
     uint32_t scanned = 0;
     const Parsed parsed = again.parse(out.view(), wide, scanned);
-    require(parsed.state == ParseState::complete && parsed.consumed == out.size(),
-            "what was written is not accepted");
+    require(parsed.state == ParseState::complete && parsed.consumed == out.size(), "what was written is not accepted");
     require_same(head, again);
 }
 
@@ -59,15 +55,12 @@ void check(std::string_view bytes, const Http1Limits& limits, size_t most) {
     uint32_t scanned = 0;
     const Parsed answer = whole.parse(bytes, limits, scanned);
     if (answer.state == ParseState::complete) {
-        require(answer.consumed <= bytes.size() && answer.consumed <= limits.head,
-                "consumed more than there is");
-        require(whole.headers.size() <= limits.headers && whole.target.size() <= limits.target,
-                "a limit is broken");
+        require(answer.consumed <= bytes.size() && answer.consumed <= limits.head, "consumed more than there is");
+        require(whole.headers.size() <= limits.headers && whole.target.size() <= limits.target, "a limit is broken");
         require_views_inside(whole, bytes.substr(0, answer.consumed));
         if (whole.minor == 1) require_written_is_read_the_same(whole);
     }
-    require((answer.state == ParseState::bad) == (answer.fault != Http1Fault::none),
-            "a fault without being bad");
+    require((answer.state == ParseState::bad) == (answer.fault != Http1Fault::none), "a fault without being bad");
 
     tl::fuzz::Cuts cuts(bytes, most);
     RequestHead parts;
@@ -79,8 +72,7 @@ void check(std::string_view bytes, const Http1Limits& limits, size_t most) {
     }
     // A fault may wait for the end of the head, but nothing else may be said instead.
     const bool waits = answer.state == ParseState::bad && last.state == ParseState::need_more;
-    require(waits || (last.state == answer.state && last.fault == answer.fault &&
-                      last.consumed == answer.consumed),
+    require(waits || (last.state == answer.state && last.fault == answer.fault && last.consumed == answer.consumed),
             "the answer depends on the cut");
     if (answer.state == ParseState::complete) require_same(whole, parts);
 }

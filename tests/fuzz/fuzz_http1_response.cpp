@@ -12,8 +12,7 @@ void require_sound(const ResponseHead& head, std::string_view bytes) {
     require(head.status >= 100 && head.status <= 599, "the status is out of range");
     require(inside(head.reason, bytes) && is_field_value(head.reason), "the reason is not well formed");
     for (const Header& header : head.headers) {
-        require(inside(header.name, bytes) && inside(header.value, bytes),
-                "a header is outside of the input");
+        require(inside(header.name, bytes) && inside(header.value, bytes), "a header is outside of the input");
         require(is_token(header.name) && is_field_value(header.value), "a header is not well formed");
     }
     require(head.framing != Framing::until_close || !head.keep_alive, "kept alive without an end");
@@ -25,8 +24,7 @@ void require_same(const ResponseHead& a, const ResponseHead& b) {
     require(a.framing == b.framing && a.length == b.length, "the framing differs");
     require(a.headers.size() == b.headers.size(), "the number of headers differs");
     for (size_t i = 0; i < a.headers.size(); ++i) {
-        require(a.headers[i].name == b.headers[i].name && a.headers[i].value == b.headers[i].value,
-                "a header differs");
+        require(a.headers[i].name == b.headers[i].name && a.headers[i].value == b.headers[i].value, "a header differs");
     }
 }
 
@@ -40,8 +38,7 @@ void require_written_is_read_the_same(const ResponseHead& head, Method request) 
     ResponseHead again;
     uint32_t scanned = 0;
     const Parsed parsed = again.parse(out.view(), wide, request, scanned);
-    require(parsed.state == ParseState::complete && parsed.consumed == out.size(),
-            "what was written is not accepted");
+    require(parsed.state == ParseState::complete && parsed.consumed == out.size(), "what was written is not accepted");
     require_same(head, again);
 }
 
@@ -50,8 +47,7 @@ void check(std::string_view bytes, const Http1Limits& limits, Method request, si
     uint32_t scanned = 0;
     const Parsed answer = whole.parse(bytes, limits, request, scanned);
     if (answer.state == ParseState::complete) {
-        require(answer.consumed <= bytes.size() && answer.consumed <= limits.head,
-                "consumed more than there is");
+        require(answer.consumed <= bytes.size() && answer.consumed <= limits.head, "consumed more than there is");
         require_sound(whole, bytes.substr(0, answer.consumed));
         if (whole.minor == 1) require_written_is_read_the_same(whole, request);
     }
@@ -64,8 +60,7 @@ void check(std::string_view bytes, const Http1Limits& limits, Method request, si
         last = parts.parse(bytes.substr(0, size), limits, request, scanned);
     }
     const bool waits = answer.state == ParseState::bad && last.state == ParseState::need_more;
-    require(waits || (last.state == answer.state && last.fault == answer.fault &&
-                      last.consumed == answer.consumed),
+    require(waits || (last.state == answer.state && last.fault == answer.fault && last.consumed == answer.consumed),
             "the answer depends on the cut");
     if (answer.state == ParseState::complete) require_same(whole, parts);
 }

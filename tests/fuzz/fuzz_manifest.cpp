@@ -1,14 +1,14 @@
 // Any bytes as a manifest: no crash, no hang, no text that cannot be shown; and what was read survives
 // printing.
-#include "manifest/document.h"
-#include "manifest/print.h"
-#include "manifest/schema.h"
-
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <string_view>
+
+#include "manifest/document.h"
+#include "manifest/print.h"
+#include "manifest/schema.h"
 
 namespace {
 
@@ -42,16 +42,15 @@ const Object<Root>& schema() {
                                  .field("wait", &Leaf::wait, duration().range(1us, 24h))
                                  .field("port", &Leaf::port, integer())
                                  .field("on", &Leaf::on, boolean());
-    static const auto root =
-        Object<Root>("the root")
-            .field("list", &Root::list, list_of(leaf))
-            .field("maps", &Root::maps, map_of(map_of(leaf)).names(dns_label("a name")))
-            .field("brief", &Root::brief, leaf.or_scalar("text"))
-            .field("names", &Root::names, list_of(text().allow_empty()).or_single().unique())
-            .field("leaf", &Root::leaf, leaf)
-            .field("env", &Root::env, map_of(text().allow_empty().any_scalar()))
-            .field("bytes", &Root::bytes, size())
-            .field("number", &Root::number, number());
+    static const auto root = Object<Root>("the root")
+                                 .field("list", &Root::list, list_of(leaf))
+                                 .field("maps", &Root::maps, map_of(map_of(leaf)).names(dns_label("a name")))
+                                 .field("brief", &Root::brief, leaf.or_scalar("text"))
+                                 .field("names", &Root::names, list_of(text().allow_empty()).or_single().unique())
+                                 .field("leaf", &Root::leaf, leaf)
+                                 .field("env", &Root::env, map_of(text().allow_empty().any_scalar()))
+                                 .field("bytes", &Root::bytes, size())
+                                 .field("number", &Root::number, number());
     return root;
 }
 
@@ -88,8 +87,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const std::string printed = schema().dump(config);
     Document second = parse_document(printed, "dumped.yaml");
     const Root config2 = schema().parse(second.root, second.diagnostics);
-    demand(!second.diagnostics.has_errors(), "a dumped config reads back",
-           printed + second.diagnostics.to_text());
+    demand(!second.diagnostics.has_errors(), "a dumped config reads back", printed + second.diagnostics.to_text());
     demand(same_values(schema().to_node(config), schema().to_node(config2)), "with the same values", printed);
     return 0;
 }

@@ -16,8 +16,7 @@ inline void require(bool holds, const char* what) {
 }
 
 [[nodiscard]] inline bool inside(std::string_view part, std::string_view whole) {
-    return part.empty() ||
-           (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
+    return part.empty() || (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
 }
 
 // Sizes of pieces, 1 to `most` bytes, drawn from the content.

@@ -86,8 +86,7 @@ void Database::execute(const char* sql) {
 std::vector<Json> Database::query(const std::string& sql, const std::vector<Json>& values) {
     const std::lock_guard lock(mutex_);
     sqlite3_stmt* raw = nullptr;
-    if (sqlite3_prepare_v2(handle_, sql.c_str(), -1, &raw, nullptr) != SQLITE_OK)
-        throw SqlError(handle_, sql);
+    if (sqlite3_prepare_v2(handle_, sql.c_str(), -1, &raw, nullptr) != SQLITE_OK) throw SqlError(handle_, sql);
     const Statement statement(raw, &sqlite3_finalize);
     for (size_t i = 0; i < values.size(); ++i) bind(raw, static_cast<int>(i) + 1, values[i]);
     std::vector<Json> rows;

@@ -5,9 +5,10 @@
 // synchronous=NORMAL a commit survives kill -9; the last ones before a power cut may be lost.
 #pragma once
 
+#include <sqlite3.h>
+
 #include <mutex>
 #include <nlohmann/json.hpp>
-#include <sqlite3.h>
 #include <string>
 #include <vector>
 

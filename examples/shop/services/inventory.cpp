@@ -2,10 +2,10 @@
 //
 // GET /inventory is for customers. PUT and DELETE /reservations/{order} are for the orders service:
 // both may be repeated, and a release that comes before its reservation closes the order for it.
+#include <cstdio>
+
 #include "database.h"
 #include "web.h"
-
-#include <cstdio>
 
 namespace {
 
@@ -74,13 +74,11 @@ class Inventory {
 
     Reply release(const std::string& order) {
         shop::Transaction transaction(database_);
-        const auto known =
-            database_.query("SELECT state, items FROM reservations WHERE order_id = ?", {order});
+        const auto known = database_.query("SELECT state, items FROM reservations WHERE order_id = ?", {order});
         const bool held = !known.empty() && known.front()["state"] == "held";
         if (held) {
             for (const Item& item : parse_items(Json::parse(known.front()["items"].get<std::string>()))) {
-                database_.change("UPDATE stock SET available = available + ? WHERE sku = ?",
-                                 {item.quantity, item.sku});
+                database_.change("UPDATE stock SET available = available + ? WHERE sku = ?", {item.quantity, item.sku});
             }
         }
         database_.change(
@@ -96,8 +94,7 @@ class Inventory {
         if (!quantity.is_number_integer() || quantity < 1 || quantity > 1'000'000) {
             throw Problem(422, "invalid_field", "'quantity' must be 1 to 1000000.");
         }
-        if (database_.change("UPDATE stock SET available = available + ? WHERE sku = ?", {quantity, sku}) ==
-            0) {
+        if (database_.change("UPDATE stock SET available = available + ? WHERE sku = ?", {quantity, sku}) == 0) {
             throw Problem(404, "unknown_product", "The inventory has no " + sku + ".");
         }
         return show(sku);
@@ -131,10 +128,8 @@ int main() try {
     service.get("/inventory/([^/]+)", [&](const Call& call) { return inventory.show(call.group(1)); });
     service.put("/reservations/([^/]+)",
                 [&](const Call& call) { return inventory.reserve(call.group(1), call.json()); });
-    service.remove("/reservations/([^/]+)",
-                   [&](const Call& call) { return inventory.release(call.group(1)); });
-    service.post("/restock/([^/]+)",
-                 [&](const Call& call) { return inventory.restock(call.group(1), call.json()); });
+    service.remove("/reservations/([^/]+)", [&](const Call& call) { return inventory.release(call.group(1)); });
+    service.post("/restock/([^/]+)", [&](const Call& call) { return inventory.restock(call.group(1), call.json()); });
     return service.run();
 } catch (const std::exception& error) {
     std::fprintf(stderr, "inventory: %s\n", error.what());

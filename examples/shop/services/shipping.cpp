@@ -2,11 +2,11 @@
 //
 // PUT and DELETE /shipments/{order} may be repeated; a stop that comes before its parcel closes
 // the order for it. Antarctica (AQ) is not served: that is how the shop shows a late failure.
-#include "database.h"
-#include "web.h"
-
 #include <cstdint>
 #include <cstdio>
+
+#include "database.h"
+#include "web.h"
 
 namespace {
 
@@ -26,8 +26,7 @@ std::string tracking_number(const std::string& order) {
     uint64_t hash = 14695981039346656037ULL;
     for (const char c : order) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
     char text[24];
-    std::snprintf(text, sizeof text, "TL%013llu",
-                  static_cast<unsigned long long>(hash % 10'000'000'000'000ULL));
+    std::snprintf(text, sizeof text, "TL%013llu", static_cast<unsigned long long>(hash % 10'000'000'000'000ULL));
     return text;
 }
 
@@ -35,14 +34,13 @@ class Shipping {
   public:
     Reply ship(const std::string& order, const Json& body) {
         const Json address = body.value("address", Json());
-        if (!address.is_object())
-            throw Problem(422, "invalid_field", "'address' must have street, city and country.");
+        if (!address.is_object()) throw Problem(422, "invalid_field", "'address' must have street, city and country.");
         const std::string country = shop::text_field(address, "country");
         if (country == "AQ") throw Problem(422, "cannot_ship", "Parcels do not go to AQ.");
-        const int made = database_.change(
-            "INSERT INTO shipments VALUES (?, 'ready', ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            {order, tracking_number(order), shop::text_field(body, "name"),
-             shop::text_field(address, "street"), shop::text_field(address, "city"), country});
+        const int made =
+            database_.change("INSERT INTO shipments VALUES (?, 'ready', ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                             {order, tracking_number(order), shop::text_field(body, "name"),
+                              shop::text_field(address, "street"), shop::text_field(address, "city"), country});
         Reply reply = show(order);
         if (reply.body["state"] == "stopped") {
             throw Problem(409, "stopped", "The parcel of " + order + " was stopped already.");
@@ -56,9 +54,8 @@ class Shipping {
         const bool stopped =
             database_.change("UPDATE shipments SET state = 'stopped' WHERE order_id = ? AND state = 'ready'",
                              {order}) == 1;
-        database_.change(
-            "INSERT INTO shipments VALUES (?, 'stopped', '', '', '', '', '') ON CONFLICT DO NOTHING",
-            {order});
+        database_.change("INSERT INTO shipments VALUES (?, 'stopped', '', '', '', '', '') ON CONFLICT DO NOTHING",
+                         {order});
         transaction.commit();
         return {{{"changed", stopped}}};
     }
@@ -81,8 +78,7 @@ class Shipping {
 int main() try {
     Shipping shipping;
     shop::Service service("shipping", [&] { shipping.check(); });
-    service.put("/shipments/([^/]+)",
-                [&](const Call& call) { return shipping.ship(call.group(1), call.json()); });
+    service.put("/shipments/([^/]+)", [&](const Call& call) { return shipping.ship(call.group(1), call.json()); });
     service.get("/shipments/([^/]+)", [&](const Call& call) { return shipping.show(call.group(1)); });
     service.remove("/shipments/([^/]+)", [&](const Call& call) { return shipping.stop(call.group(1)); });
     return service.run();

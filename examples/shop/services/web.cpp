@@ -1,11 +1,12 @@
 #include "web.h"
 
+#include <poll.h>
+#include <sys/eventfd.h>
+
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <poll.h>
-#include <sys/eventfd.h>
 #include <thread>
 
 namespace shop {
@@ -65,25 +66,17 @@ class BufferedStream final : public httplib::Stream {
 
 const char* title_of(int status) {
     switch (status) {
-        case 400:
-            return "Bad Request";
-        case 404:
-            return "Not Found";
-        case 409:
-            return "Conflict";
-        case 413:
-            return "Payload Too Large";
-        case 422:
-            return "Unprocessable Entity";
-        default:
-            return status < 500 ? "Client Error" : "Server Error";
+        case 400: return "Bad Request";
+        case 404: return "Not Found";
+        case 409: return "Conflict";
+        case 413: return "Payload Too Large";
+        case 422: return "Unprocessable Entity";
+        default: return status < 500 ? "Client Error" : "Server Error";
     }
 }
 
 // A path may hold any bytes: those that are not UTF-8 are replaced, never thrown over.
-std::string text_of(const Json& body) {
-    return body.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
+std::string text_of(const Json& body) { return body.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
 // What clients sent, fit for a line of the log.
 std::string printable(std::string text) {
@@ -155,9 +148,8 @@ bool WebServer::process_and_close_socket(socket_t sock) {
     bool closed = false;
     while (!closed && (stream.has_buffered() || wait_for_request(sock))) {
         const bool last = crowded || stopping_;
-        const bool ok = process_request(stream, last, closed, [](httplib::Request&) {
-            request_started = std::chrono::steady_clock::now();
-        });
+        const bool ok = process_request(stream, last, closed,
+                                        [](httplib::Request&) { request_started = std::chrono::steady_clock::now(); });
         if (!ok || last) break;
     }
     connections_.fetch_sub(1);
@@ -182,22 +174,13 @@ Service::Service(std::string name, std::function<void()> healthy)
     });
 }
 
-void Service::get(const std::string& pattern, Handler handler) {
-    server_.Get(pattern, wrap(std::move(handler)));
-}
-void Service::put(const std::string& pattern, Handler handler) {
-    server_.Put(pattern, wrap(std::move(handler)));
-}
-void Service::post(const std::string& pattern, Handler handler) {
-    server_.Post(pattern, wrap(std::move(handler)));
-}
-void Service::remove(const std::string& pattern, Handler handler) {
-    server_.Delete(pattern, wrap(std::move(handler)));
-}
+void Service::get(const std::string& pattern, Handler handler) { server_.Get(pattern, wrap(std::move(handler))); }
+void Service::put(const std::string& pattern, Handler handler) { server_.Put(pattern, wrap(std::move(handler))); }
+void Service::post(const std::string& pattern, Handler handler) { server_.Post(pattern, wrap(std::move(handler))); }
+void Service::remove(const std::string& pattern, Handler handler) { server_.Delete(pattern, wrap(std::move(handler))); }
 
 httplib::Server::Handler Service::wrap(Handler handler) const {
-    return [this, handler = std::move(handler)](const httplib::Request& request,
-                                                httplib::Response& response) {
+    return [this, handler = std::move(handler)](const httplib::Request& request, httplib::Response& response) {
         try {
             const Reply reply = handler(Call{request});
             response.status = reply.status;
@@ -205,10 +188,8 @@ httplib::Server::Handler Service::wrap(Handler handler) const {
         } catch (const Problem& problem) {
             send_problem(response, problem);
         } catch (const std::exception& error) {  // a bug or a broken database: the log tells which
-            std::printf("error %s %s: %s\n", request.method.c_str(), printable(request.target).c_str(),
-                        error.what());
-            send_problem(response,
-                         Problem(500, "internal_error", "The " + name_ + " service failed; see its log."));
+            std::printf("error %s %s: %s\n", request.method.c_str(), printable(request.target).c_str(), error.what());
+            send_problem(response, Problem(500, "internal_error", "The " + name_ + " service failed; see its log."));
         }
     };
 }
@@ -227,8 +208,7 @@ int Service::run() {
     const std::string host = environment("HOST", "127.0.0.1");
     const int port = std::atoi(environment("PORT", "0").c_str());
     if (port < 1 || port > 65535) {
-        std::fprintf(stderr, "%s: set PORT to the port to listen on, for example PORT=9001.\n",
-                     name_.c_str());
+        std::fprintf(stderr, "%s: set PORT to the port to listen on, for example PORT=9001.\n", name_.c_str());
         return 1;
     }
     // Blocked in every thread, so that only sigwait, below, takes them.
@@ -239,8 +219,7 @@ int Service::run() {
 
 int Service::serve(const std::string& host, int port, const sigset_t& signals) {
     if (!server_.bind_to_port(host, port)) {
-        std::fprintf(stderr, "%s: cannot listen on %s:%d: is the port taken?\n", name_.c_str(), host.c_str(),
-                     port);
+        std::fprintf(stderr, "%s: cannot listen on %s:%d: is the port taken?\n", name_.c_str(), host.c_str(), port);
         return 1;
     }
     std::printf("%s (%s) listens on %s:%d\n", name_.c_str(), instance_.c_str(), host.c_str(), port);
@@ -263,9 +242,8 @@ std::string text_field(const Json& source, const char* name, size_t longest) {
     const auto found = source.find(name);
     if (found == source.end() || !found->is_string() || found->get_ref<const std::string&>().empty() ||
         found->get_ref<const std::string&>().size() > longest) {
-        throw Problem(
-            422, "invalid_field",
-            "'" + std::string(name) + "' must be a text of 1 to " + std::to_string(longest) + " bytes.");
+        throw Problem(422, "invalid_field",
+                      "'" + std::string(name) + "' must be a text of 1 to " + std::to_string(longest) + " bytes.");
     }
     return found->get<std::string>();
 }

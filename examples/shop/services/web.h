@@ -8,9 +8,10 @@
 // product's does not.
 #pragma once
 
+#include <httplib.h>
+
 #include <atomic>
 #include <functional>
-#include <httplib.h>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string>

@@ -1,0 +1,12 @@
+// How much of what was written to a TCP connection the other end has acknowledged. Plain function.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+namespace tl::net {
+
+// Bytes of data, without the SYN; nullopt for other sockets. Works on a connection that has broken, too.
+[[nodiscard]] std::optional<uint64_t> acknowledged_bytes(int fd);
+
+}  // namespace tl::net
