@@ -34,6 +34,7 @@ void CoreWorker::count(OpenDoor& door) {
     const http::ServerStats& now = door.server.stats();
     telemetry::DoorCell& cell = engine_.metrics().door(door.kind);
     cell.accepted += now.accepted - door.counted.accepted;
+    cell.refused += now.turned_away - door.counted.turned_away;
     cell.open += static_cast<int64_t>(now.open) - static_cast<int64_t>(door.counted.open);
     door.counted = now;
 }

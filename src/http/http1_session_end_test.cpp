@@ -326,6 +326,7 @@ TEST(ServerCap, connections_beyond_it_are_closed_and_places_become_free_again) {
         const auto end = co_await third->read_some({&byte, 1}, b.soon());
         EXPECT_TRUE(end && *end == 0);
         EXPECT_EQ(b.server->stats().open, 2U);
+        EXPECT_EQ(b.server->stats().turned_away, 1U);
         second.reset();
         co_await rt::sleep(2ms);
         b.client = co_await b.connect();

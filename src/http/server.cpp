@@ -32,7 +32,11 @@ void Server::serve(std::unique_ptr<net::Stream> stream) {
 
 // Beyond the cap a connection is closed at once: the client sees it and can go elsewhere.
 void Server::admit(std::unique_ptr<net::Stream> stream) {
-    if (stats_.open < most_connections_) serve(std::move(stream));
+    if (stats_.open < most_connections_) {
+        serve(std::move(stream));
+    } else {
+        ++stats_.turned_away;
+    }
 }
 
 rt::Task<void> Server::accept_loop() {

@@ -12,6 +12,7 @@ namespace tl::http {
 
 struct ServerStats {
     uint64_t accepted = 0;
+    uint64_t turned_away = 0;  // over the cap on connections
     uint64_t requests = 0;
     uint64_t refused_heads = 0;  // 400, 414, 431, 505 by the codec
     size_t open = 0;

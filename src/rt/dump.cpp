@@ -26,6 +26,10 @@ std::string dump_tasks(const Loop& loop, size_t most) {
         out += fmt::format("task {}\n", root.name());
         for (const PromiseBase* frame = root.child(); frame != nullptr; frame = frame->child()) {
             const auto& where = frame->where();
+            if (where.line() == 0) {  // has not awaited anything yet: it is what runs right now
+                out += "    runs\n";
+                continue;
+            }
             out += fmt::format("    waits at {}:{} in {}\n", short_file(where.file_name()), where.line(),
                                where.function_name());
         }
