@@ -6,8 +6,6 @@
 
 namespace tl::http {
 
-using codec::Field;
-
 namespace {
 
 // After an answer, this much of an unread request body is swallowed to keep the connection; more is not worth

@@ -8,7 +8,6 @@
 
 namespace tl::proxy {
 
-using http::BodyLength;
 using http::Piece;
 
 namespace {
