@@ -1,10 +1,9 @@
 // What telemetry costs a request: the trace context read or begun and written on, one record filled and pushed, one
 // count. Prints nanoseconds a request; the promise is 100 at most. And what reading takes of a data core's time.
-#include <time.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <vector>
 
 #include "telemetry/metrics.h"

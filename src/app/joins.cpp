@@ -1,5 +1,7 @@
 #include "app/joins.h"
 
+#include <fmt/format.h>
+
 #include <csignal>
 
 #include "app/plane_builder.h"
@@ -62,8 +64,10 @@ rt::Task<base::Result<int>> ProbeRunner::run(std::string command, std::vector<st
     rt::ProcessSpec spec{.argv = {"/bin/sh", "-c", std::move(command)}, .env = inherited_, .cwd = folder_};
     env.emplace_back(supervisor::kRunVariable, run_id_);  // so that the guard finds what a probe leaves behind
     for (const auto& [name, value] : env) {
-        std::erase_if(spec.env, [&](const std::string& entry) { return entry.starts_with(name + "="); });
-        spec.env.push_back(name + "=" + value);
+        std::string entry = fmt::format("{}={}", name, value);
+        const std::string_view prefix{entry.data(), name.size() + 1};
+        std::erase_if(spec.env, [&](const std::string& old) { return old.starts_with(prefix); });
+        spec.env.push_back(std::move(entry));
     }
     auto process = rt::Process::spawn(spec);
     if (!process) co_return base::fail(process.error());

@@ -27,7 +27,7 @@ class FakeSystem final : public System {
         plan_view.changes = {{"service", "orders", "scale", "replicas 1 -> 2"}, {"route", "orders", "keep", ""}};
     }
 
-    static ServiceView service(std::string name, std::string state) {
+    static ServiceView service(const std::string& name, std::string state) {
         ServiceView made{.name = name, .context = "ordering", .state = std::move(state), .replicas_wanted = 1};
         made.replicas_healthy = made.state == "healthy" ? 1 : 0;
         made.instances = {{.id = name + "-1", .service = name, .address = "127.0.0.1", .port = 9001, .pid = 77}};

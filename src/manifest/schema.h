@@ -208,7 +208,7 @@ class ListOf {
     ListOf& or_single() { return rules_.or_single = true, *this; }  // `listen: 8080` for `listen: [8080]`
     template <class M>
     [[nodiscard]] KindPtr bind() const {
-        static_assert(is_vector<M>, "list_of() needs a member of type std::vector");
+        static_assert(kIsVector<M>, "list_of() needs a member of type std::vector");
         return make_list(list_ops<M>(), bind_to<typename M::value_type>(item_), rules_);
     }
 
@@ -231,7 +231,7 @@ class MapOf {
     MapOf& at_most(size_t entries) { return rules_.most = entries, *this; }
     template <class M>
     [[nodiscard]] KindPtr bind() const {
-        static_assert(is_ordered_map<M>, "map_of() needs a member of type manifest::OrderedMap");
+        static_assert(kIsOrderedMap<M>, "map_of() needs a member of type manifest::OrderedMap");
         return make_map(map_ops<M>(), bind_to<typename ordered_map_value<M>::type>(value_), rules_);
     }
 
@@ -263,8 +263,8 @@ class Object {
     explicit Object(std::string title) : Object(std::move(title), std::make_shared<const T>()) {}
 
     template <class M, class S>
-    Object& field(std::string key, M T::* member, const S& kind) {
-        kind_->add({.key = std::move(key), .offset = offset_of(member), .kind = bind_to<M>(kind)});
+    Object& field(std::string_view key, M T::* member, const S& kind) {
+        kind_->add({.key = std::string{key}, .offset = offset_of(member), .kind = bind_to<M>(kind)});
         return *this;
     }
     // The keys of another struct, at the same level: composition without nesting.

@@ -20,21 +20,21 @@ namespace tl::manifest {
 
 // ---- which wrapper is it? ----
 template <class M>
-inline constexpr bool is_optional = false;
+inline constexpr bool kIsOptional = false;
 template <class T>
-inline constexpr bool is_optional<std::optional<T>> = true;
+inline constexpr bool kIsOptional<std::optional<T>> = true;
 template <class M>
-inline constexpr bool is_located = false;
+inline constexpr bool kIsLocated = false;
 template <class T>
-inline constexpr bool is_located<Located<T>> = true;
+inline constexpr bool kIsLocated<Located<T>> = true;
 template <class M>
-inline constexpr bool is_vector = false;
+inline constexpr bool kIsVector = false;
 template <class T>
-inline constexpr bool is_vector<std::vector<T>> = true;
+inline constexpr bool kIsVector<std::vector<T>> = true;
 template <class M>
-inline constexpr bool is_ordered_map = false;
+inline constexpr bool kIsOrderedMap = false;
 template <class T>
-inline constexpr bool is_ordered_map<OrderedMap<T>> = true;
+inline constexpr bool kIsOrderedMap<OrderedMap<T>> = true;
 
 template <class M>
 struct ordered_map_value;
@@ -109,9 +109,9 @@ LocatedOps located_ops() {
 // Any member may be wrapped: std::optional for "not set", Located to remember the place, one in the other.
 template <class M, class S>
 KindPtr bind_to(const S& spec) {
-    if constexpr (is_optional<M>) {
+    if constexpr (kIsOptional<M>) {
         return make_optional(optional_ops<M>(), bind_to<typename M::value_type>(spec));
-    } else if constexpr (is_located<M>) {
+    } else if constexpr (kIsLocated<M>) {
         return make_located(located_ops<M>(), bind_to<decltype(M::value)>(spec));
     } else {
         return spec.template bind<M>();

@@ -84,7 +84,7 @@ class List {
     }
     // `visit` must not unlink other nodes than the one that it is given.
     template <class Visit>
-    void for_each(Visit visit) const {
+    void for_each(Visit&& visit) const {
         for (Node* node = head_.next_; node != &head_;) {
             Node* next = node->next_;
             visit(*static_cast<T*>(node));

@@ -2,12 +2,12 @@
 #include "app/cli/cli.h"
 
 #include <gtest/gtest.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -43,10 +43,22 @@ LocalCommands recording() {
                 }};
 }
 
+struct CloseFile {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+};
+using File = std::unique_ptr<std::FILE, CloseFile>;
+
+File temporary_file() {
+    File file{std::tmpfile()};
+    if (file == nullptr) throw std::runtime_error("no temporary file can be made");
+    return file;
+}
+
 std::string content(std::FILE* file) {
     std::string text;
-    std::rewind(file);
-    for (int c = 0; (c = std::fgetc(file)) != EOF;) text += static_cast<char>(c);
+    EXPECT_EQ(std::fseek(file, 0, SEEK_SET), 0);
+    char piece[4096];
+    while (const size_t count = std::fread(piece, 1, sizeof piece, file)) text.append(piece, count);
     return text;
 }
 
@@ -60,10 +72,7 @@ class CliTest : public testing::Test {
     }
     ~CliTest() override {
         if (core) {
-            in_core([this]() -> rt::Task<void> {
-                co_await server->stop(rt::this_loop().now() + 1s);
-                server.reset();
-            });
+            in_core([this] { return stop_server(); });
         }
         std::filesystem::remove_all(folder);
     }
@@ -73,12 +82,12 @@ class CliTest : public testing::Test {
         words.insert(words.begin(), "trunkline");
         std::vector<const char*> argv;
         for (const std::string& word : words) argv.push_back(word.c_str());
-        std::FILE* files[2] = {std::tmpfile(), std::tmpfile()};
-        const Terminal terminal{.out = files[0], .err = files[1], .colour = colour};
+        const File printed = temporary_file();
+        const File complained = temporary_file();
+        const Terminal terminal{.out = printed.get(), .err = complained.get(), .colour = colour};
         const int code = app::run(static_cast<int>(argv.size()), argv.data(), recording(), terminal);
-        out = content(files[0]);
-        err = content(files[1]);
-        for (std::FILE* file : files) std::fclose(file);
+        out = content(printed.get());
+        err = content(complained.get());
         return code;
     }
     int run_here(std::vector<std::string> words, bool colour = false) {
@@ -101,11 +110,16 @@ class CliTest : public testing::Test {
     void start_server() {
         core = std::make_unique<rt::Core>("server");
         gate = std::make_unique<rt::Gate>();
-        in_core([this]() -> rt::Task<void> {
-            server = std::make_unique<console::AdminServer>(system);
-            EXPECT_TRUE(server->start({.state_dir = folder + "/.trunkline"}));
-            co_return;
-        });
+        in_core([this] { return open_server(); });
+    }
+    rt::Task<void> open_server() {
+        server = std::make_unique<console::AdminServer>(system);
+        EXPECT_TRUE(server->start({.state_dir = folder + "/.trunkline"}));
+        co_return;
+    }
+    rt::Task<void> stop_server() {
+        co_await server->stop(rt::this_loop().now() + 1s);
+        server.reset();
     }
 
     std::string folder, manifest, out, err;
@@ -256,11 +270,12 @@ TEST_F(CliTest, CtrlCEndsFollowedLogsAndLiveStatusWithZero) {
     system.kept = {{.service = "orders", .text = "one"}};
     start_server();
     for (const char* name : {"logs", "status"}) {
-        std::FILE* printed = std::tmpfile();
+        const File printed = temporary_file();
+        const File complained = temporary_file();
         const pid_t child = ::fork();
         ASSERT_GE(child, 0);
         if (child == 0) {
-            const Terminal terminal{.out = printed, .err = std::tmpfile(), .interactive = true};
+            const Terminal terminal{.out = printed.get(), .err = complained.get(), .interactive = true};
             const char* logs[] = {"trunkline", "logs", "-f", "--manifest", manifest.c_str()};
             const char* status[] = {"trunkline", "status", "--manifest", manifest.c_str()};
             const bool is_logs = std::string_view{name} == "logs";
@@ -269,7 +284,7 @@ TEST_F(CliTest, CtrlCEndsFollowedLogsAndLiveStatusWithZero) {
         struct stat info{};
         for (int i = 0; i < 1000 && info.st_size == 0; ++i) {
             std::this_thread::sleep_for(10ms);
-            ::fstat(::fileno(printed), &info);
+            ::fstat(::fileno(printed.get()), &info);
         }
         EXPECT_GT(info.st_size, 0) << name;
         std::this_thread::sleep_for(100ms);
@@ -278,7 +293,6 @@ TEST_F(CliTest, CtrlCEndsFollowedLogsAndLiveStatusWithZero) {
         int status = 0;
         ASSERT_EQ(::waitpid(child, &status, 0), child);
         EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == kOk) << name << " " << status;
-        std::fclose(printed);
     }
 }
 
