@@ -5,7 +5,7 @@ namespace tl::app {
 void CoreWorker::apply(const PlaneSnapshotPtr& snapshot, base::TimePoint deadline) {
     snapshot_ = snapshot;
     engine_.reserve(snapshot->series, snapshot->pools);
-    for (const auto& upstream : snapshot->upstreams) engine_.add_upstream(upstream.service, upstream.id, upstream.pool);
+    for (const auto& one : snapshot->upstreams) engine_.set_upstream(one.service, one.id, one.pool, one.rule);
     for (auto it = open_.begin(); it != open_.end();) {
         const auto found = snapshot->doors.find(it->first);
         if (found == snapshot->doors.end()) {

@@ -28,6 +28,7 @@ struct PlaneSnapshot {
         std::string service;
         telemetry::NameId id = 0;
         telemetry::PoolId pool = 0;
+        proxy::UpstreamRule rule;
     };
     std::map<std::string, OneDoor> doors;  // by key: "gateway 127.0.0.1:8080", "orders to users", "orders to any"
     std::vector<OneUpstream> upstreams;

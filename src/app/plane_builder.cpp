@@ -34,7 +34,7 @@ class Builder {
         : loaded_(&loaded), names_(&names), series_(&series), services_(services_of(loaded.manifest)) {}
 
     PlanePlan build() {
-        for (const NamedService& service : services_) add_upstream(service.name->value);
+        for (const NamedService& service : services_) add_upstream(service);
         add_gateway();
         for (const NamedService& service : services_) {
             if (service.config->run.run) add_workload(service);
@@ -50,12 +50,16 @@ class Builder {
 
     proxy::TrafficRule traffic(const std::string& name) const {
         for (const NamedService& service : services_) {
-            if (service.name->value == name) return service.config->mesh.traffic();
+            if (service.name->value == name) return service.config->mesh.traffic.request_rule();
         }
         return {};
     }
-    void add_upstream(const std::string& name) {
-        snapshot_->upstreams.push_back({name, names_->intern(name), series_->add_pool(name)});
+    void add_upstream(const NamedService& service) {
+        const std::string& name = service.name->value;
+        snapshot_->upstreams.push_back({.service = name,
+                                        .id = names_->intern(name),
+                                        .pool = series_->add_pool(name),
+                                        .rule = service.config->mesh.traffic.upstream_rule()});
     }
     void add_door(const std::string& key, const net::Address& address, proxy::DoorPtr door, const ServerRules& rules) {
         snapshot_->doors[key] = {std::move(door), rules};

@@ -59,7 +59,7 @@ System::System(SystemOptions options, LoadedManifest loaded)
       plane_({.cores = cores_of(loaded_->manifest),
               .records = loaded_->manifest.telemetry.records,
               .names = &names_,
-              .report = [this](proxy::OutcomeReport outcome) { registry_.report(outcome); }}),
+              .report = [this](const proxy::OutcomeReport& outcome) { registry_.report(outcome); }}),
       probes_(options_.inherited, options_.run_id),
       registry_({.sink = &plane_, .in_flight = &plane_, .commands = &probes_}),
       book_(registry_),

@@ -28,6 +28,16 @@ console::ManifestRefused refused(const LoadedManifest& loaded) {
 
 console::ManifestRefused refused(base::Error error) { return {std::move(error), {}, {}}; }
 
+// ", timeout 2s, retry.attempts 1": what a tree says, leaving out what it leaves open.
+std::string set_keys(const manifest::Node& node, const std::string& prefix) {
+    std::string text;
+    for (const auto& [key, at, value, note] : node.entries) {
+        if (value.is_map()) text += set_keys(value, prefix + key + ".");
+        if (value.is_scalar() && !value.text.empty()) text += fmt::format(", {}{} {}", prefix, key, value.text);
+    }
+    return text;
+}
+
 // Routes by what they match, with what they do.
 std::map<std::string, std::string> routes_of(const Manifest& manifest) {
     std::map<std::string, std::string> routes;
@@ -38,11 +48,8 @@ std::map<std::string, std::string> routes_of(const Manifest& manifest) {
         for (const auto& [header, value] : route.headers) name += fmt::format(" [{}: {}]", header.value, value);
         for (const auto& [key, value] : route.query) name += fmt::format(" [?{}={}]", key.value, value);
         routes[name] =
-            fmt::format("to {}{}, timeout {}, silence {}, {} attempts, priority {}", route.to.value,
-                        route.rewrite ? " as " + route.rewrite->value : "",
-                        route.timeout ? base::format_duration(*route.timeout) : "of the service",
-                        route.stream_idle ? base::format_duration(*route.stream_idle) : "of the service",
-                        route.retry ? std::to_string(route.retry->attempts) : "the service's", route.priority);
+            fmt::format("to {}{}{}, priority {}", route.to.value, route.rewrite ? " as " + route.rewrite->value : "",
+                        set_keys(proxy::traffic_override_schema().to_node(route.traffic), ""), route.priority);
     }
     return routes;
 }

@@ -89,6 +89,13 @@ class SystemTest : public testing::Test {
                                               loop.within(5s));
         co_return got ? fmt::format("{} {}", got->status, got->body) : got.error().message();
     }
+    // Asks again and again until `done`; each answer is one of the two.
+    rt::Task<void> expect_either(const bool& done, std::string_view one, std::string_view other) {
+        while (!done) {  // NOLINT: set by a task that runs meanwhile
+            const std::string answer = co_await get();
+            EXPECT_TRUE(answer == one || answer == other) << answer;
+        }
+    }
     rt::Task<console::PlanResult> apply(std::string text) {
         auto result = co_await system->apply(std::move(text), folder + "/trunkline.yaml", sink);
         co_return result;
@@ -158,10 +165,7 @@ TEST_F(SystemTest, a_route_moves_to_a_new_service_only_when_that_is_healthy) {
             ended = true;
         };
         gate.spawn("apply", change(t, text, done));
-        while (!done) {
-            const std::string answer = co_await t.get();
-            EXPECT_TRUE(answer == "200 old" || answer == "200 next") << answer;
-        }
+        co_await t.expect_either(done, "200 old", "200 next");
         const std::string answer = co_await t.get();
         EXPECT_EQ(answer, "200 next");
         co_await gate.closed();
@@ -191,10 +195,7 @@ TEST_F(SystemTest, a_service_that_moves_keeps_its_old_address_until_the_new_one_
             ended = true;
         };
         gate.spawn("apply", change(t, t.manifest(t.at("shop", next, probed)), done));
-        while (!done) {
-            const std::string answer = co_await t.get();
-            EXPECT_TRUE(answer == "200 old" || answer == "200 next") << answer;
-        }
+        co_await t.expect_either(done, "200 old", "200 next");
         const std::string answer = co_await t.get();
         EXPECT_EQ(answer, "200 next");
         co_await gate.closed();

@@ -203,10 +203,11 @@ rt::Task<std::vector<console::RouteView>> System::routes() {
         }
         proxy::TrafficRule traffic;
         for (const NamedService& service : services_of(loaded_->manifest)) {
-            if (service.name->value == view.to) traffic = service.config->mesh.traffic();
+            if (service.name->value == view.to) traffic = service.config->mesh.traffic.request_rule();
         }
-        view.timeout = route.timeout.value_or(traffic.timeout);
-        view.retries = (route.retry ? route.retry->attempts : traffic.attempts) - 1;
+        traffic = route.traffic.over(traffic);
+        view.timeout = traffic.timeout;
+        view.retries = traffic.attempts - 1;
         view.traffic = traffic_of(meter_.window([&](telemetry::SeriesId id) {
             return id < series_.series() && series_.key(id).door == telemetry::Door::gateway &&
                    series_.key(id).route == view.name;

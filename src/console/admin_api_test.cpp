@@ -73,7 +73,7 @@ class AdminApiTest : public testing::Test {
                 .target = std::move(target),
                 .body = std::move(body)};
     }
-    FetchRequest by_http(std::string target, std::string token, std::string host = {}) {
+    FetchRequest by_http(std::string target, const std::string& token, std::string host = {}) {
         FetchRequest request{.address = *net::Address::parse(server->http_url().substr(7)),
                              .target = std::move(target)};
         request.host = std::move(host);

@@ -50,14 +50,6 @@ std::optional<std::string> check_header_name(std::string_view name) {
     return "is no header name";
 }
 
-const Object<RetryConfig>& retry_schema() {
-    static const auto schema =
-        Object<RetryConfig>("a retry rule")
-            .field("attempts", &RetryConfig::attempts, integer().range(1, 8))
-            .doc("Tries in all, the first included. Only what is safe to repeat, or was never sent, is tried again.");
-    return schema;
-}
-
 const Object<RouteConfig>& route_schema() {
     static const auto schema =
         Object<RouteConfig>("a route")
@@ -87,15 +79,7 @@ const Object<RouteConfig>& route_schema() {
             .example("/users/*")
             .field("priority", &RouteConfig::priority, integer().range(-1000, 1000))
             .doc("Higher wins over more specific.")
-            .field("timeout", &RouteConfig::timeout, duration().range(1ms, 1h))
-            .doc("Until the head of the answer, retries included.")
-            .default_is("the service's timeout")
-            .field("stream_idle", &RouteConfig::stream_idle, duration().range(1ms, 24h))
-            .doc("Silence after which a streamed answer or an upgraded connection ends.")
-            .default_is("the service's stream_idle")
-            .field("retry", &RouteConfig::retry, retry_schema())
-            .doc("Tries on other instances.")
-            .default_is("the service's retry");
+            .include(&RouteConfig::traffic, proxy::traffic_override_schema());
     return schema;
 }
 

@@ -10,13 +10,9 @@
 #include "manifest/schema.h"
 #include "net/address.h"
 #include "proxy/route.h"
+#include "proxy/traffic_config.h"
 
 namespace tl::gateway {
-
-// Where a service's answers are waited for; what a route leaves out comes from its service.
-struct RetryConfig {
-    uint32_t attempts = 3;
-};
 
 struct RouteConfig {
     manifest::Position at;
@@ -28,9 +24,7 @@ struct RouteConfig {
     manifest::Located<std::string> to;
     std::optional<manifest::Located<std::string>> rewrite;
     int priority = 0;
-    std::optional<base::Duration> timeout;
-    std::optional<base::Duration> stream_idle;
-    std::optional<RetryConfig> retry;
+    proxy::TrafficOverride traffic;
 };
 
 struct LimitsConfig {

@@ -21,10 +21,7 @@ proxy::Route make_route(const RouteConfig& config, const DoorContext& context) {
     route.rule = make_rule(config).value();
     route.service = config.to.value;
     if (config.rewrite) route.rewrite = proxy::PathTemplate::parse(config.rewrite->value, route.rule.path).value();
-    route.traffic = context.traffic(route.service);
-    if (config.timeout) route.traffic.timeout = *config.timeout;
-    if (config.stream_idle) route.traffic.stream_idle = *config.stream_idle;
-    if (config.retry) route.traffic.attempts = config.retry->attempts;
+    route.traffic = config.traffic.over(context.traffic(route.service));
     route.id = context.names->intern(route.rule.name);
     route.service_id = context.names->intern(route.service);
     route.series = context.series->add(telemetry::Door::gateway, route.rule.name, route.service);

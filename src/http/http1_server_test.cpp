@@ -207,7 +207,7 @@ TEST(Http1Server, heads_that_cannot_be_trusted_are_refused_and_the_answer_arrive
             const std::string got = co_await b.ask(one.head + std::string(200'000, 'z'));
             EXPECT_TRUE(got.starts_with(one.status)) << one.status << got.substr(0, 200);
             EXPECT_NE(got.find("\r\nConnection: close\r\n"), std::string::npos) << got;
-            EXPECT_EQ(got.find("<"), std::string::npos) << got;
+            EXPECT_EQ(got.find('<'), std::string::npos) << got;
         }
         EXPECT_EQ(b.server->stats().refused_heads, 6U);
         EXPECT_EQ(b.server->stats().requests, 0U);
@@ -221,7 +221,7 @@ TEST(Http1Server, a_declared_body_over_the_limit_gets_413_at_once) {
         const std::string got =
             co_await b.ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" + std::string(300'000, 'x'));
         EXPECT_TRUE(got.starts_with("HTTP/1.1 413 ")) << got;
-        EXPECT_EQ(got.find("<"), std::string::npos) << got;
+        EXPECT_EQ(got.find('<'), std::string::npos) << got;
         EXPECT_EQ(b.log, "");
     });
 }

@@ -356,6 +356,7 @@ TEST(ServerFairness, a_client_with_many_requests_at_hand_lets_others_have_their_
         gate.spawn("count", count_turns(turns, stop));
         const std::string got = co_await b.receive_all();
         stop = true;
+        EXPECT_TRUE(got.starts_with("HTTP/1.1 200 "));
         EXPECT_EQ(b.server->stats().requests, 501U);
         EXPECT_GT(turns, 500 / 16);
         co_await gate.closed();

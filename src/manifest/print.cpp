@@ -100,7 +100,7 @@ class Printer {
     }
 
     // One key or dash with its value: on the same line if that fits, else below it.
-    void value(std::string lead, const Node& node, const std::string& note, size_t indent) {
+    void value(const std::string& lead, const Node& node, const std::string& note, size_t indent) {
         if (node.is_map() && has_values(node)) {
             line(lead, note, indent);
             return map(node, indent + 2, false);

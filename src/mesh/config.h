@@ -6,21 +6,13 @@
 #include <vector>
 
 #include "manifest/schema.h"
-#include "proxy/route.h"
+#include "proxy/traffic_config.h"
 
 namespace tl::mesh {
 
-struct RetryConfig {
-    uint32_t attempts = 3;
-};
-
 struct MeshConfig {
     std::vector<manifest::Located<std::string>> calls;
-    base::Duration timeout = proxy::TrafficRule{}.timeout;
-    base::Duration stream_idle = proxy::TrafficRule{}.stream_idle;
-    RetryConfig retry;
-
-    [[nodiscard]] proxy::TrafficRule traffic() const { return {timeout, stream_idle, retry.attempts}; }
+    proxy::TrafficConfig traffic;
 };
 
 [[nodiscard]] const manifest::Object<MeshConfig>& mesh_schema();

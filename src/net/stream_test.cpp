@@ -116,7 +116,8 @@ TEST(Stream, a_blocked_writer_goes_on_when_the_peer_reads_and_fails_when_it_leav
                 bytes -= *got;
             }
         };
-        const std::string much(10'000'000, 'x');
+        std::string much;
+        much.resize(10'000'000, 'x');
         rt::Gate gate;
         gate.spawn("drains", drains(*pair.far, much.size()));
         const auto sent = co_await pair.near->write_all(much, soon());

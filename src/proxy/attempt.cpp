@@ -20,15 +20,15 @@ base::Error from_side(base::Error error, base::Side side) {
 }  // namespace
 
 rt::Task<base::Result<void>> Attempt::run(UpgradeTo upgrade, rt::Wait wait) {
-    auto pooled = co_await upstream_->acquire(*instance_, engine_->pool_limits(), engine_->client_limits(), wait);
+    auto pooled = co_await instance_->pool.acquire(upstream_->rule().pool, engine_->client_limits(), wait);
     if (!pooled) co_return base::fail(from_side(std::move(pooled.error()), base::Side::upstream));
 
     auto result = co_await exchange_on(pooled->connection->open_exchange(), upgrade, wait);
     const bool reusable = pooled->connection->close_exchange();
     if (reusable && result) {
-        upstream_->put_back(*instance_, std::move(*pooled), engine_->pool_limits());
+        instance_->pool.put_back(std::move(*pooled), upstream_->rule().pool);
     } else {
-        upstream_->count_closed();
+        instance_->pool.count_closed();
     }
     co_return result;
 }

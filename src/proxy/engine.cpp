@@ -12,12 +12,16 @@ Engine::Engine(telemetry::NameTable& names, OutcomeReporter report, size_t recor
 
 Engine::~Engine() = default;
 
-void Engine::add_upstream(const std::string& service, telemetry::NameId id, telemetry::PoolId pool) {
+void Engine::set_upstream(const std::string& service, telemetry::NameId id, telemetry::PoolId pool,
+                          const UpstreamRule& rule) {
     // A name that found no room in the table shares its id with others: better no instance than another service's.
-    if (names_->text(id) != service || upstream(id) != nullptr) return;
-    if (id >= upstreams_.size()) upstreams_.resize(id + 1);
-    upstreams_[id] = std::make_unique<Upstream>(service, *names_, metrics_.pool(pool));
-    by_service_[service] = upstreams_[id].get();
+    if (names_->text(id) != service) return;
+    if (upstream(id) == nullptr) {
+        if (id >= upstreams_.size()) upstreams_.resize(id + 1);
+        upstreams_[id] = std::make_unique<Upstream>(service, *names_, metrics_.pool(pool));
+        by_service_[service] = upstreams_[id].get();
+    }
+    upstreams_[id]->change_rule(rule);
 }
 
 void Engine::apply_endpoints(const EndpointSetPtr& set) {
@@ -41,7 +45,7 @@ rt::Task<void> Engine::sweep_loop() {
     for (;;) {
         const rt::Wake wake = co_await rt::sleep(1s, &cancel_);
         if (wake == rt::Wake::cancelled) co_return;
-        for (const auto& [service, upstream] : by_service_) upstream->sweep(rt::this_loop().now(), pool_limits_);
+        for (const auto& [service, upstream] : by_service_) upstream->sweep(rt::this_loop().now());
     }
 }
 

@@ -28,8 +28,10 @@ class Engine {
 
     // Makes room for the ids of a new snapshot, before its doors are used.
     void reserve(size_t series, size_t pools) { metrics_.reserve(series, pools); }
-    // The upstream of a service; made when first named. Ids are of the name and series tables.
-    void add_upstream(const std::string& service, telemetry::NameId id, telemetry::PoolId pool);
+    // The upstream of a service, made when first named, and its rule from now on. Ids are of the name and series
+    // tables.
+    void set_upstream(const std::string& service, telemetry::NameId id, telemetry::PoolId pool,
+                      const UpstreamRule& rule);
     void apply_endpoints(const EndpointSetPtr& set);
 
     [[nodiscard]] Upstream* upstream(telemetry::NameId id) {
@@ -40,7 +42,6 @@ class Engine {
 
     [[nodiscard]] telemetry::CoreMetrics& metrics() { return metrics_; }
     [[nodiscard]] telemetry::RecordRing& records() { return records_; }
-    [[nodiscard]] const PoolLimits& pool_limits() const { return pool_limits_; }
     [[nodiscard]] const http::ClientLimits& client_limits() const { return client_limits_; }
 
     // Ends the background work and closes idle connections.
@@ -53,7 +54,6 @@ class Engine {
     OutcomeReporter report_;
     telemetry::CoreMetrics metrics_;
     telemetry::RecordRing records_;
-    PoolLimits pool_limits_;
     http::ClientLimits client_limits_;
     std::vector<std::unique_ptr<Upstream>> upstreams_;  // by name id of the service
     std::map<std::string, Upstream*, std::less<>> by_service_;

@@ -120,9 +120,9 @@ class Stand {
 
   private:
     rt::Task<void> play(Story story) {
-        engine.emplace(names, [this](OutcomeReport report) { outcomes.push_back(report.outcome); }, 64);
+        engine.emplace(names, [this](const OutcomeReport& report) { outcomes.push_back(report.outcome); }, 64);
         const telemetry::NameId id = names.intern("orders");
-        engine->add_upstream("orders", id, 0);
+        engine->set_upstream("orders", id, 0, {});
         auto door = std::make_shared<Door>();
         Route route;
         route.rule.path = PathPattern::parse("/*").value();
@@ -292,9 +292,9 @@ TEST(Forward, answers_503_for_a_service_without_instances_and_for_one_that_has_n
     stand.run([](Stand& s) -> rt::Task<void> {
         const auto none = co_await s.ask("GET");
         EXPECT_EQ(none.status, 503);
-        s.engine->add_upstream("late", telemetry::kOtherName, 0);
+        s.engine->set_upstream("late", telemetry::kOtherName, 0, {});
         EXPECT_EQ(s.engine->upstream(telemetry::kOtherName), nullptr);
-        s.engine->add_upstream("other", s.names.intern("other"), 0);  // one may be called so all the same
+        s.engine->set_upstream("other", s.names.intern("other"), 0, {});  // one may be called so all the same
         EXPECT_NE(s.engine->upstream(telemetry::kOtherName), nullptr);
     });
 }
@@ -305,7 +305,7 @@ TEST(Upstream, leaves_out_what_was_tried_but_not_its_successor_of_the_same_name)
     telemetry::PoolCell cell;
     Upstream upstream{"orders", names, cell};
     base::Random random{1};
-    const auto use = [&](uint64_t revision, std::vector<uint16_t> ports) {
+    const auto use = [&](uint64_t revision, const std::vector<uint16_t>& ports) {
         auto set = std::make_shared<EndpointSet>();
         set->revision = revision;
         for (const uint16_t port : ports) {

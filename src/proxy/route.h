@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
 #include "codec/http1.h"
 #include "proxy/cause.h"
 #include "proxy/path.h"
+#include "proxy/traffic.h"
 
 namespace tl::proxy {
 
@@ -38,13 +38,6 @@ struct Denial {
     Cause cause = Cause::not_allowed;
     std::string detail;
     uint16_t status = 0;  // of the answer; 0: the cause's own
-};
-
-// How requests to a service are treated. Stands in the manifest beside the service; a route may say otherwise.
-struct TrafficRule {
-    base::Duration timeout = std::chrono::seconds{15};     // to the head of the final answer, retries included
-    base::Duration stream_idle = std::chrono::minutes{5};  // silence within a body or a tunnel
-    uint32_t attempts = 3;                                 // in all, the first included
 };
 
 struct Route {

@@ -1,0 +1,28 @@
+// How requests to a service are treated, as the data path uses it: rules of one request (TrafficRule, of the service or
+// as a route changes it) and rules of the service as a whole (UpstreamRule). What a manifest says of them:
+// traffic_config.h.
+#pragma once
+
+#include <cstdint>
+
+#include "base/clock.h"
+
+namespace tl::proxy {
+
+struct TrafficRule {
+    base::Duration timeout = std::chrono::seconds{15};     // to the head of the final answer, retries included
+    base::Duration stream_idle = std::chrono::minutes{5};  // silence within a body or a tunnel
+    uint32_t attempts = 3;                                 // in all, the first included
+};
+
+struct PoolLimits {
+    size_t idle = 64;                                   // kept open for each instance and core
+    base::Duration idle_for = std::chrono::seconds{4};  // shorter than the 5 s after which Node.js closes
+    base::Duration connect = std::chrono::seconds{1};
+};
+
+struct UpstreamRule {
+    PoolLimits pool;
+};
+
+}  // namespace tl::proxy
