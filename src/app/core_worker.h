@@ -39,8 +39,8 @@ using PlaneSnapshotPtr = std::shared_ptr<const PlaneSnapshot>;
 
 class CoreWorker {
   public:
-    CoreWorker(telemetry::NameTable& names, proxy::OutcomeReporter report, size_t records)
-        : engine_(names, std::move(report), records) {}
+    CoreWorker(telemetry::NameTable& names, proxy::OutcomeReporter report, size_t records, uint32_t threads)
+        : engine_(names, std::move(report), records, threads) {}
 
     // Changes the doors that are open, closes those that are no longer there (draining until `deadline`). Doors that
     // are new are opened by open().

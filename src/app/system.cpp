@@ -46,6 +46,7 @@ std::string_view outcome_word(uint8_t outcome) {
         case proxy::Outcome::reset: return "connection broken";
         case proxy::Outcome::timeout: return "timed out";
         case proxy::Outcome::connect_failed: return "connect failed";
+        case proxy::Outcome::abandoned: return "not waited for";
     }
     return "";
 }

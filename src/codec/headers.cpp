@@ -8,7 +8,7 @@ namespace tl::codec {
 
 namespace {
 
-constexpr std::array<std::string_view, 30> kNames{
+constexpr std::array<std::string_view, 32> kNames{
     "",
     "accept",
     "authorization",
@@ -20,6 +20,7 @@ constexpr std::array<std::string_view, 30> kNames{
     "date",
     "expect",
     "forwarded",
+    "grpc-timeout",
     "host",
     "keep-alive",
     "proxy-authenticate",
@@ -39,8 +40,9 @@ constexpr std::array<std::string_view, 30> kNames{
     "x-forwarded-host",
     "x-forwarded-proto",
     "x-request-id",
+    "x-request-timeout",
 };
-static_assert(kNames.size() == static_cast<size_t>(Field::x_request_id) + 1);
+static_assert(kNames.size() == static_cast<size_t>(Field::x_request_timeout) + 1);
 
 template <class Word>
 Word load(const char* at) {
@@ -110,8 +112,11 @@ Field lookup_field(std::string_view name) {
             return letter(0) == 't' ? check("traceparent", Field::traceparent)
                                     : check("retry-after", Field::retry_after);
         case 12:
-            return letter(0) == 'c' ? check("content-type", Field::content_type)
-                                    : check("x-request-id", Field::x_request_id);
+            switch (letter(0)) {
+                case 'c': return check("content-type", Field::content_type);
+                case 'g': return check("grpc-timeout", Field::grpc_timeout);
+                default: return check("x-request-id", Field::x_request_id);
+            }
         case 13:
             return letter(0) == 'c' ? check("cache-control", Field::cache_control)
                                     : check("authorization", Field::authorization);
@@ -121,8 +126,9 @@ Field lookup_field(std::string_view name) {
             return letter(0) == 'x' ? check("x-forwarded-host", Field::x_forwarded_host)
                                     : check("proxy-connection", Field::proxy_connection);
         case 17:
-            return letter(0) == 't' ? check("transfer-encoding", Field::transfer_encoding)
-                                    : check("x-forwarded-proto", Field::x_forwarded_proto);
+            if (letter(0) == 't') return check("transfer-encoding", Field::transfer_encoding);
+            return letter(2) == 'f' ? check("x-forwarded-proto", Field::x_forwarded_proto)
+                                    : check("x-request-timeout", Field::x_request_timeout);
         case 18: return check("proxy-authenticate", Field::proxy_authenticate);
         case 19: return check("proxy-authorization", Field::proxy_authorization);
         default: return Field::other;

@@ -24,6 +24,7 @@ enum class Field : uint8_t {
     date,
     expect,
     forwarded,
+    grpc_timeout,
     host,
     keep_alive,
     proxy_authenticate,
@@ -43,6 +44,7 @@ enum class Field : uint8_t {
     x_forwarded_host,
     x_forwarded_proto,
     x_request_id,
+    x_request_timeout,
 };
 
 [[nodiscard]] Field lookup_field(std::string_view name);  // case-insensitive; Field::other if not listed

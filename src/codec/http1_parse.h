@@ -59,7 +59,7 @@ class SeenFields {
     uint32_t once_ = 0;
     uint32_t twice_ = 0;
 };
-static_assert(static_cast<unsigned>(Field::x_request_id) < 32, "SeenFields needs a wider word");
+static_assert(static_cast<unsigned>(Field::x_request_timeout) < 32, "SeenFields needs a wider word");
 
 // Reads field lines through the blank line that ends them.
 bool parse_fields(Cursor& in, uint32_t most, HeaderTable& headers, SeenFields& seen);

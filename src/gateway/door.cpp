@@ -36,6 +36,7 @@ proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context
     door->name = "the gateway";
     door->development = context.development;
     door->show_trace = true;
+    door->trusts_callers = config.trust_forwarded;
     const auto chain = make_chain(config);
     std::vector<proxy::Route> routes;
     for (const RouteConfig& one : config.routes) {

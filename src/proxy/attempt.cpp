@@ -1,7 +1,10 @@
 #include "proxy/attempt.h"
 
+#include <algorithm>
+#include <array>
 #include <ranges>
 
+#include "proxy/deadline.h"
 #include "proxy/filter.h"
 #include "proxy/hop.h"
 #include "proxy/tunnel.h"
@@ -17,58 +20,168 @@ base::Error from_side(base::Error error, base::Side side) {
     return error;
 }
 
+Outcome outcome_of(const base::Error& error) {
+    switch (error.code) {
+        case base::Code::unreachable: return Outcome::connect_failed;
+        case base::Code::timeout: return Outcome::timeout;
+        default: return Outcome::reset;
+    }
+}
+
+// Answers by which a service says that it cannot serve; a 500 is one request's mistake, and an answer.
+bool says_unavailable(uint16_t status) { return status >= 502 && status <= 504; }
+
+std::string_view number_of_try(size_t made) {
+    constexpr std::array<std::string_view, 9> kNumbers{"0", "1", "2", "3", "4", "5", "6", "7", "8"};
+    return kNumbers[std::min(made, kNumbers.size() - 1)];
+}
+
 }  // namespace
 
-rt::Task<base::Result<void>> Attempt::run(UpgradeTo upgrade, rt::Wait wait) {
-    auto pooled = co_await instance_->pool.acquire(upstream_->rule().pool, engine_->client_limits(), wait);
-    if (!pooled) co_return base::fail(from_side(std::move(pooled.error()), base::Side::upstream));
-
-    auto result = co_await exchange_on(pooled->connection->open_exchange(), upgrade, wait);
+rt::Task<base::Result<void>> Attempt::run() {
+    begin();
+    const base::Duration try_timeout = context_->route->traffic.try_timeout;
+    const rt::Wait whole{all_->wait.deadline, &stop_};
+    const rt::Wait wait = try_timeout.count() == 0 ? whole : whole.until(base::deadline_after(began_, try_timeout));
+    const PoolLimits& limits = all_->upstream.rule().pool;
+    auto pooled = co_await instance_->pool.acquire(limits, all_->engine.client_limits(), wait);
+    if (!pooled) {
+        // Cancelled: the client has left, or another try has won.
+        const bool left = pooled.error().code == base::Code::cancelled;
+        pooled.error().side = left ? base::Side::downstream : base::Side::upstream;
+        base::Result<void> failed = base::fail(std::move(pooled.error()));
+        end(failed);
+        co_return failed;
+    }
+    reused_ = pooled->reused;
+    auto result = co_await exchange_on(pooled->connection->open_exchange(), wait);
     const bool reusable = pooled->connection->close_exchange();
-    if (reusable && result) {
-        instance_->pool.put_back(std::move(*pooled), upstream_->rule().pool);
+    if (reusable && (result || dropped_)) {
+        instance_->pool.put_back(std::move(*pooled), limits);
     } else {
         instance_->pool.count_closed();
     }
+    end(result);
     co_return result;
 }
 
-rt::Task<base::Result<void>> Attempt::exchange_on(http::ClientExchange& upstream, UpgradeTo upgrade, rt::Wait wait) {
-    const codec::RequestHead& request = context_->head();
+void Attempt::begin() {
+    began_ = rt::this_loop().now();
+    all_->retry.count(*instance_);
+    all_->upstream.hold(*instance_);
+    all_->upstream.try_begins(*instance_, began_);
+}
+
+// Once: how the instance did, for those who decide by it what it and its service get from now on.
+void Attempt::tell(Verdict verdict, bool breaker_fails) {
+    if (std::exchange(told_, true)) return;
+    const base::TimePoint now = rt::this_loop().now();
+    const base::Duration took = now - began_;
+    Upstream& upstream = all_->upstream;
+    upstream.try_ended(*instance_, verdict, took, now);
+    if (verdict != Verdict::none) upstream.breaker().count(all_->admission.pass(), breaker_fails, took, now);
+    if (verdict == Verdict::success) upstream.limiter().count_answer(took, now);
+}
+
+void Attempt::answered(uint16_t status) {
+    status_ = status;
+    tell(status >= 500 ? Verdict::failure : Verdict::success, says_unavailable(status));
+}
+
+Verdict Attempt::verdict_on(const base::Error& error) const {
+    if (error.side != base::Side::upstream) return Verdict::none;
+    // It had closed an idle connection, as it may.
+    if (reused_ && nothing_sent_ && error.code != base::Code::timeout) return Verdict::none;
+    // Too little time was the caller's doing.
+    if (error.code == base::Code::timeout && context_->shortened) return Verdict::none;
+    return Verdict::failure;
+}
+
+void Attempt::end(const base::Result<void>& result) {
+    const base::TimePoint now = rt::this_loop().now();
+    const bool lost = race_ != nullptr && race_->winner != nullptr && race_->winner != this;
+    Outcome outcome = status_ >= 500 ? Outcome::failure : Outcome::success;
+    if (!result && !dropped_) outcome = lost ? Outcome::abandoned : outcome_of(result.error());
+    const bool upstreams_fault = !result && result.error().side == base::Side::upstream;
+    tell(result ? Verdict::success : verdict_on(result.error()), true);
+    telemetry::Record& record = context_->record;
+    const telemetry::NameId answering = record.instance;
+    record.add_attempt(instance_->name, began_ - context_->began, now - began_, static_cast<uint8_t>(outcome));
+    if (lost && answering != telemetry::kNoName) record.instance = answering;
+    if (!lost && (result || upstreams_fault)) all_->engine.report(all_->upstream, *instance_, outcome);
+    all_->used = {.sent = !nothing_sent_, .body_intact = !all_->body->read_on};
+    all_->upstream.release(*instance_);
+}
+
+rt::Task<base::Result<void>> Attempt::exchange_on(http::ClientExchange& upstream, rt::Wait wait) {
+    codec::RequestHead& request = context_->head();
+    RequestBody& body = *all_->body;
+    tell_deadline(*context_, wait.deadline, rt::this_loop().now());
+    const size_t made = all_->retry.made();
+    if (made > 1) request.headers.set(kRequestAttempt, number_of_try(made));
     const http::OutgoingRequest outgoing{.method = request.method_text,
                                          .target = context_->target(),
                                          .headers = &request.headers,
-                                         .length = body_->length,
-                                         .upgrade = upgrade.protocol};
-    const rt::Wait bounded{wait.deadline, &stop_};
+                                         .length = body.length,
+                                         .upgrade = all_->upgrade_to};
     nothing_sent_ = false;
-    const auto sent = co_await upstream.send(outgoing, body_->first, bounded);
-    context_->record.bytes_in = body_->first.data.size();
+    const auto sent = co_await upstream.send(outgoing, body.first, wait);
+    context_->record.bytes_in = body.first.data.size();
     // Even a failed send may have an answer waiting, such as a 413: so the head is awaited in any case.
     rt::Gate gate;
-    pumping_ = sent && !body_->first.end;
+    pumping_ = sent && !body.first.end;
     if (pumping_) gate.spawn("request body", pump_request(upstream));
 
     base::Result<void> result;
     // Who waits for 100 Continue sends nothing until the service has spoken: then it is the service that is waited for.
     const bool clients_turn = pumping_ && !request.expect_continue;
-    auto head = co_await final_head(upstream, clients_turn ? rt::Wait{base::kNever, &stop_} : bounded);
+    auto head = co_await final_head(upstream, clients_turn ? rt::Wait{base::kNever, &stop_} : wait);
     answered_.request();
     if (!head) {
         nothing_sent_ = !upstream.response_seen() && !upstream.request_may_have_arrived();
         result = base::fail(std::move(client_error_ ? *client_error_ : head.error()));
-    } else if ((*head)->status == 101 && upgrade.protocol.empty()) {
+    } else if ((*head)->status == 101 && all_->upgrade_to.empty()) {
         result = base::fail(base::Error{.code = base::Code::invalid,
                                         .side = base::Side::upstream,
                                         .context = "it switched protocols although nobody asked it to"});
+    } else if (lost_race()) {
+        result = base::fail(base::Code::cancelled, "another try was faster");
+        result.error().side = base::Side::downstream;
+    } else if (dropped(upstream, **head)) {
+        result = base::fail(base::Error{.code = base::Code::unavailable,
+                                        .side = base::Side::upstream,
+                                        .context = "its answer was an error, and another try was better"});
     } else if ((*head)->status == 101) {
+        all_->admission.free_place();
         result = co_await relay_tunnel(*context_, upstream, **head);
     } else {
+        all_->admission.free_place();
         result = co_await relay_response(upstream, **head);
     }
     stop_.request();
     co_await gate.closed();
     co_return result;
+}
+
+// Whether another has the word already; it has this one otherwise.
+bool Attempt::lost_race() {
+    if (race_ == nullptr) return false;
+    if (race_->winner == nullptr) {
+        race_->winner = this;
+        race_->changed.notify_all();
+    }
+    return race_->winner != this;
+}
+
+// Whether another try is better than this answer. What has come of its body is read, so that the connection can stay.
+bool Attempt::dropped(http::ClientExchange& upstream, const codec::ResponseHead& head) {
+    answered(head.status);
+    dropped_ = all_->retry.rather_than(head, {.sent = true, .body_intact = !all_->body->read_on});
+    while (dropped_) {
+        const auto piece = upstream.try_read();
+        if (!piece || !*piece || (*piece)->end) break;
+    }
+    return dropped_;
 }
 
 // The final head; 1xx on the way are passed on to the client.
@@ -83,6 +196,8 @@ rt::Task<base::Result<codec::ResponseHead*>> Attempt::final_head(http::ClientExc
             co_return head;
         }
         if ((*head)->status >= 200 || (*head)->status == 101) co_return head;
+        // Of two tries beside each other nobody has the word yet.
+        if (race_ != nullptr) continue;
         prepare_response(*context_, **head);
         const auto passed =
             co_await context_->exchange.send_informational({.status = (*head)->status, .headers = &(*head)->headers});
@@ -150,8 +265,8 @@ rt::Task<void> Attempt::pump_request(http::ClientExchange& upstream) {
 rt::Task<void> Attempt::pump_body(http::ClientExchange& upstream) {
     const rt::Wait wait{base::kNever, &stop_};
     for (;;) {
-        auto piece = co_await body_->exchange->read(wait);
-        body_->read_on = true;
+        auto piece = co_await all_->body->exchange->read(wait);
+        all_->body->read_on = true;
         if (!piece) {
             if (piece.error().code != base::Code::cancelled) {
                 client_error_ = from_side(std::move(piece.error()), base::Side::downstream);
@@ -159,7 +274,7 @@ rt::Task<void> Attempt::pump_body(http::ClientExchange& upstream) {
             stop_.request();
             co_return;
         }
-        const auto* trailers = piece->end ? &body_->exchange->trailers() : nullptr;
+        const auto* trailers = piece->end ? &all_->body->exchange->trailers() : nullptr;
         const auto sent = co_await upstream.send_body(*piece, trailers, wait);
         context_->record.bytes_in += piece->data.size();
         // The instance takes no more; whether it has answered shows where its head is read.

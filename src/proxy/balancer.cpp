@@ -30,4 +30,10 @@ Instance* pick_untried(std::span<Instance* const> instances, base::Random& rando
     return best != nullptr ? best : instances[start];
 }
 
+Instance* pick_least_waiting(std::span<Instance* const> instances) {
+    const auto least =
+        std::ranges::min_element(instances, {}, [](const Instance* one) { return one->outlier.waiting(); });
+    return least == instances.end() ? nullptr : *least;
+}
+
 }  // namespace tl::proxy

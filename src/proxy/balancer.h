@@ -17,4 +17,7 @@ namespace tl::proxy {
 [[nodiscard]] Instance* pick_untried(std::span<Instance* const> instances, base::Random& random,
                                      std::span<const uint64_t> tried);
 
+// The one with the fewest requests that wait for an answer. nullptr: there is none.
+[[nodiscard]] Instance* pick_least_waiting(std::span<Instance* const> instances);
+
 }  // namespace tl::proxy

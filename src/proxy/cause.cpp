@@ -23,6 +23,9 @@ constexpr std::array<CauseInfo, kCauses> kInfos{{
     {"no_such_service", "There is no service of this name", 404},
     {"unsupported", "The request asks for something that is not supported", 501},
     {"internal", "Trunkline failed; this is a defect", 500},
+    {"circuit_open", "The service has failed too often and gets no requests for a moment", 503},
+    {"overloaded", "The service has as many requests as it can take", 503},
+    {"out_of_memory", "Trunkline's memory for requests is used up", 503},
 }};
 
 }  // namespace

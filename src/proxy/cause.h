@@ -26,8 +26,11 @@ enum class Cause : uint8_t {
     no_such_service,
     unsupported,
     internal,
+    circuit_open,
+    overloaded,
+    out_of_memory,
 };
-inline constexpr size_t kCauses = static_cast<size_t>(Cause::internal) + 1;
+inline constexpr size_t kCauses = static_cast<size_t>(Cause::out_of_memory) + 1;
 
 struct CauseInfo {
     std::string_view code;   // "no_route"

@@ -17,6 +17,8 @@ struct Door {
     RouteTable routes;
     bool development = false;  // answers of our own explain themselves
     bool show_trace = false;   // X-Trace-Id on every answer
+    // What callers say of deadlines and tries is believed: they are workloads of ours, or a proxy of our own.
+    bool trusts_callers = false;
 };
 using DoorPtr = std::shared_ptr<const Door>;
 

@@ -37,7 +37,14 @@ class EndpointSink {
 };
 
 // What callers saw of an instance; the passive side of health.
-enum class Outcome : uint8_t { success, failure /* 5xx */, reset, timeout, connect_failed };
+enum class Outcome : uint8_t {
+    success,
+    failure /* 5xx */,
+    reset,
+    timeout,
+    connect_failed,
+    abandoned /* not waited for */
+};
 struct OutcomeReport {
     std::string service;
     std::string instance;

@@ -1,13 +1,16 @@
 #include "proxy/engine.h"
 
+#include "proxy/protection_config.h"
+
 namespace tl::proxy {
 
 using namespace std::chrono_literals;
 
-Engine::Engine(telemetry::NameTable& names, OutcomeReporter report, size_t records)
-    : names_(&names), report_(std::move(report)), records_(records) {
+Engine::Engine(telemetry::NameTable& names, OutcomeReporter report, size_t records, uint32_t threads)
+    : names_(&names), report_(std::move(report)), threads_(threads), records_(records) {
     client_limits_.body_idle = 24h;  // a route's stream_idle says how long an answer may be silent
     gate_.spawn("sweep idle connections", sweep_loop());
+    gate_.spawn("review instances", review_loop());
 }
 
 Engine::~Engine() = default;
@@ -21,7 +24,9 @@ void Engine::set_upstream(const std::string& service, telemetry::NameId id, tele
         upstreams_[id] = std::make_unique<Upstream>(service, *names_, metrics_.pool(pool));
         by_service_[service] = upstreams_[id].get();
     }
-    upstreams_[id]->change_rule(rule);
+    UpstreamRule ours = rule;
+    ours.concurrency = part_of(rule.concurrency, threads_);
+    upstreams_[id]->change_rule(ours);
 }
 
 void Engine::apply_endpoints(const EndpointSetPtr& set) {
@@ -46,6 +51,15 @@ rt::Task<void> Engine::sweep_loop() {
         const rt::Wake wake = co_await rt::sleep(1s, &cancel_);
         if (wake == rt::Wake::cancelled) co_return;
         for (const auto& [service, upstream] : by_service_) upstream->sweep(rt::this_loop().now());
+    }
+}
+
+// Ejects and takes back instances of services that have no request at the moment, too.
+rt::Task<void> Engine::review_loop() {
+    for (;;) {
+        const rt::Wake wake = co_await rt::sleep(250ms, &cancel_);
+        if (wake == rt::Wake::cancelled) co_return;
+        for (const auto& [service, upstream] : by_service_) upstream->review(rt::this_loop().now());
     }
 }
 

@@ -20,16 +20,17 @@ using OutcomeReporter = std::function<void(OutcomeReport)>;
 
 class Engine {
   public:
+    // One of so many `threads` that share what a manifest allows.
     Engine(telemetry::NameTable& names, OutcomeReporter report,
-           size_t records = telemetry::RecordRing::kDefaultCapacity);
+           size_t records = telemetry::RecordRing::kDefaultCapacity, uint32_t threads = 1);
     ~Engine();
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
 
     // Makes room for the ids of a new snapshot, before its doors are used.
     void reserve(size_t series, size_t pools) { metrics_.reserve(series, pools); }
-    // The upstream of a service, made when first named, and its rule from now on. Ids are of the name and series
-    // tables.
+    // The upstream of a service, made when first named, and its rule from now on, for all threads together. Ids are of
+    // the name and series tables.
     void set_upstream(const std::string& service, telemetry::NameId id, telemetry::PoolId pool,
                       const UpstreamRule& rule);
     void apply_endpoints(const EndpointSetPtr& set);
@@ -40,6 +41,8 @@ class Engine {
     [[nodiscard]] uint32_t in_flight(std::string_view service, std::string_view instance) const;
     void report(const Upstream& upstream, Instance& instance, Outcome outcome);
 
+    // "orders-1"; stays valid.
+    [[nodiscard]] std::string_view name_of(telemetry::NameId id) const { return names_->text(id); }
     [[nodiscard]] telemetry::CoreMetrics& metrics() { return metrics_; }
     [[nodiscard]] telemetry::RecordRing& records() { return records_; }
     [[nodiscard]] const http::ClientLimits& client_limits() const { return client_limits_; }
@@ -49,9 +52,11 @@ class Engine {
 
   private:
     [[nodiscard]] rt::Task<void> sweep_loop();
+    [[nodiscard]] rt::Task<void> review_loop();
 
     telemetry::NameTable* names_;
     OutcomeReporter report_;
+    uint32_t threads_;
     telemetry::CoreMetrics metrics_;
     telemetry::RecordRing records_;
     http::ClientLimits client_limits_;

@@ -2,88 +2,88 @@
 
 #include <fmt/format.h>
 
-#include <array>
+#include <algorithm>
 
 #include "proxy/attempt.h"
+#include "proxy/deadline.h"
+#include "proxy/hedge.h"
 #include "proxy/hop.h"
 
 namespace tl::proxy {
 
 namespace {
 
-constexpr size_t kMostTried = 8;
-
-Outcome outcome_of(const base::Error& error) {
-    switch (error.code) {
-        case base::Code::unreachable: return Outcome::connect_failed;
-        case base::Code::timeout: return Outcome::timeout;
-        default: return Outcome::reset;
-    }
-}
-
-Denial denial_of(const base::Error& error, const Upstream& upstream, const Instance* instance) {
+Denial denial_of(const base::Error& error, const Upstream& upstream, std::string_view instance) {
     const Cause cause = cause_of(error);
-    if (instance == nullptr || error.side == base::Side::downstream) return {cause, error.message()};
-    return {cause, fmt::format("{} ({}): {}", upstream.service(), instance->id, error.message())};
+    if (error.side == base::Side::downstream) return {cause, error.message()};
+    return {cause, fmt::format("{} ({}): {}", upstream.service(), instance, error.message())};
 }
 
-Denial no_instance(const Route& route, const Upstream* upstream) {
-    const EndpointSetPtr set = upstream == nullptr ? nullptr : upstream->set();
+Denial no_instance(const Route& route, const Upstream& upstream) {
+    const EndpointSetPtr set = upstream.set();
     const bool told = set != nullptr && !set->reason.empty();
     return {Cause::no_healthy_instance, fmt::format("service \"{}\" has no healthy instance{}{}", route.service,
                                                     told ? ": " : "", told ? set->reason : "")};
 }
 
-// A request may be sent again when the first time cannot have had an effect, or a second effect does no harm; and when
-// there is still all of it to send. A POST on a kept connection that the service has closed at the same moment counts
-// as never sent when TCP proves that no byte of it was received; otherwise it fails (RFC 9110 9.2.2: nobody knows
-// whether it had its effect).
-bool may_retry(const RequestContext& context, const Attempt& attempt, const base::Error& error, size_t made) {
-    if (made >= context.route->traffic.attempts || context.exchange.response_started()) return false;
-    if (error.side != base::Side::upstream || !attempt.body_intact()) return false;
-    if (error.code == base::Code::timeout || error.code == base::Code::invalid) return false;
-    return attempt.nothing_sent() || context.idempotent;
+// A second effect does no harm: so says the method (RFC 9110 9.2.2), or the manifest.
+bool may_be_sent_twice(const RequestContext& context) {
+    if (codec::is_idempotent(context.head().method)) return true;
+    const auto& declared = context.route->traffic.retry.methods;
+    return std::ranges::find(declared, context.head().method_text) != declared.end();
 }
 
 }  // namespace
 
 rt::Task<void> forward(Engine& engine, RequestContext& context) {
     Upstream* const upstream = engine.upstream(context.route->service_id);
-    const UpgradeTo upgrade{prepare_request(context)};
-    context.idempotent = codec::is_idempotent(context.head().method);
-    const rt::Wait wait{base::deadline_after(context.began, context.route->traffic.timeout),
-                        &context.exchange.cancel()};
-    RequestBody body{context.exchange};
-    std::array<uint64_t, kMostTried> tried{};  // serials: an instance may be gone by the next try
-    size_t made = 0;
+    if (upstream == nullptr) {  // a route's service is always known to the engine: see CoreWorker::apply
+        context.refusal = {Cause::internal, "the core does not know this service"};
+        co_return;
+    }
+    const base::TimePoint deadline = deadline_of(context);
+    Forwarding all{.engine = engine,
+                   .context = context,
+                   .upstream = *upstream,
+                   .wait = {deadline, &context.exchange.cancel()},
+                   .upgrade_to = prepare_request(context)};
+    context.idempotent = may_be_sent_twice(context);
+    upstream->budgets().of(context.door.caller).count_request(context.began);
 
+    if (!all.admission.try_enter(context.began)) {
+        const bool admitted = co_await all.admission.enter(all.wait);
+        if (!admitted) co_return;
+    }
+    all.body.emplace(context.exchange);
     for (;;) {
-        if (upstream == nullptr) {  // a route's service is always known to the engine: see CoreWorker::apply
-            context.refusal = {Cause::internal, "the core does not know this service"};
-            co_return;
-        }
-        Instance* const instance = upstream->pick(rt::this_loop().random(), {tried.data(), std::min(made, kMostTried)});
+        Instance* const instance = upstream->within_limit(upstream->pick(rt::this_loop().random(), all.retry.tried()));
         if (instance == nullptr) {
-            context.refusal = no_instance(*context.route, upstream);
+            context.refusal = no_instance(*context.route, *upstream);
             co_return;
         }
         if (upstream->panic()) context.record.set(telemetry::Record::kPanic);
-        upstream->hold(*instance);
-        const base::TimePoint started = rt::this_loop().now();
-        Attempt attempt{engine, context, *upstream, *instance, body};
-        const auto result = co_await attempt.run(upgrade, wait);
+        const std::string_view name = engine.name_of(instance->name);  // the instance may be gone after the try
+        base::Result<void> result;
+        if (may_hedge(all)) {
+            result = co_await hedged_try(all, *instance);
+        } else {
+            Attempt attempt{all, *instance};
+            result = co_await attempt.run();
+        }
+        if (result) co_return;
 
-        const Outcome outcome =
-            result ? (context.record.status >= 500 ? Outcome::failure : Outcome::success) : outcome_of(result.error());
-        const bool upstreams_fault = !result && result.error().side == base::Side::upstream;
-        context.record.add_attempt(instance->name, started - context.began, rt::this_loop().now() - started,
-                                   static_cast<uint8_t>(outcome));
-        if (result || upstreams_fault) engine.report(*upstream, *instance, outcome);
-        const bool again = !result && may_retry(context, attempt, result.error(), ++made);
-        if (!result && !again) context.refusal = denial_of(result.error(), *upstream, instance);
-        if (made > 0 && made <= kMostTried) tried[made - 1] = instance->serial;
-        upstream->release(*instance);
-        if (!again) co_return;
+        auto pause = all.retry.take_granted();
+        if (!pause && all.retry.after(result.error(), all.used)) pause = all.retry.take_granted();
+        if (!pause) {
+            context.refusal = denial_of(result.error(), *upstream, name);
+            co_return;
+        }
+        if (pause->count() == 0) continue;
+        const rt::Wake wake = co_await rt::wait_for(all.wait.until(rt::this_loop().now() + *pause));
+        if (wake == rt::Wake::cancelled) {
+            context.refusal = {Cause::client_gone, "the client left before the next try"};
+            co_return;
+        }
     }
 }
 

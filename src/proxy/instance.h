@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "proxy/outlier.h"
 #include "proxy/pool.h"
 #include "telemetry/names.h"
 
@@ -15,9 +16,11 @@ struct Instance {
     uint64_t serial = 0;  // of its upstream, never used again: two lives of one id or address differ
     telemetry::NameId name = telemetry::kNoName;
     uint32_t weight = 1;
-    uint32_t active = 0;   // requests and tunnels of this core
-    bool retired = false;  // no longer in the set
-    bool failing = false;  // the last outcome was reported as a failure
+    uint32_t active = 0;              // requests and tunnels of this core
+    base::TimePoint ejected_until{};  // balancers pass it over before that
+    bool retired = false;             // no longer in the set
+    bool failing = false;             // the last outcome was reported as a failure
+    OutlierRecord outlier;
     Pool pool;
 };
 

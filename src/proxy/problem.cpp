@@ -43,7 +43,8 @@ rt::Task<base::Result<void>> send_problem(RequestContext& context) {
     codec::HeaderTable headers;
     headers.add(codec::Field::content_type, "application/problem+json");
     headers.add(codec::Field::cache_control, "no-store");
-    if (status == 503) headers.add(codec::Field::retry_after, "1");
+    const std::string later = fmt::to_string(context.refusal.retry_after);
+    if (status == 503) headers.add(codec::Field::retry_after, later);
     const std::string trace = telemetry::to_hex(context.trace.trace);
     headers.add("X-Trace-Id", trace);
     headers.add("X-Trunkline-Cause", cause.code);

@@ -28,6 +28,7 @@ struct RequestContext {
     telemetry::Record record;
     Denial refusal{Cause::none, {}};  // set by whoever refuses
     bool idempotent = false;          // may be sent twice
+    bool shortened = false;           // the caller gives it less time than the route does
 
     // Path and query as the service gets them: rewritten where the route says so.
     [[nodiscard]] std::string_view target() {

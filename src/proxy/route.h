@@ -37,7 +37,8 @@ struct RouteRule {
 struct Denial {
     Cause cause = Cause::not_allowed;
     std::string detail;
-    uint16_t status = 0;  // of the answer; 0: the cause's own
+    uint16_t status = 0;       // of the answer; 0: the cause's own
+    uint32_t retry_after = 1;  // seconds, told with every 503
 };
 
 struct Route {

@@ -1,18 +1,44 @@
 // How requests to a service are treated, as the data path uses it: rules of one request (TrafficRule, of the service or
 // as a route changes it) and rules of the service as a whole (UpstreamRule). What a manifest says of them:
-// traffic_config.h.
+// traffic_config.h. Why the defaults are what they are: docs/resilience.md.
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "base/clock.h"
 
 namespace tl::proxy {
 
+// What makes a try one that may be made again; whether it is, is retry.h's to say.
+struct RetryRule {
+    bool unsent = true;   // no connection, or TCP proves that nothing was received
+    bool reset = true;    // the connection broke before an answer
+    bool timeout = true;  // try_timeout passed
+    std::vector<uint16_t> statuses{502, 503, 504};
+    std::vector<std::string> methods;                         // harmless twice, beside the idempotent ones
+    base::Duration backoff = std::chrono::milliseconds{100};  // the longest first wait; doubles with each try
+    base::Duration longest_wait = std::chrono::seconds{1};
+};
+
+// A second try of a request that its first one has not answered yet.
+struct HedgeRule {
+    base::Duration after{};  // 0: never
+};
+
+// Who waits first in line and is turned away last when a service is overloaded.
+enum class Importance : uint8_t { low, normal, high };
+inline constexpr size_t kImportances = 3;
+
 struct TrafficRule {
     base::Duration timeout = std::chrono::seconds{15};     // to the head of the final answer, retries included
     base::Duration stream_idle = std::chrono::minutes{5};  // silence within a body or a tunnel
     uint32_t attempts = 3;                                 // in all, the first included
+    base::Duration try_timeout{};                          // of one try; 0: only `timeout` counts
+    RetryRule retry;
+    HedgeRule hedge;
+    Importance importance = Importance::normal;
 };
 
 struct PoolLimits {
@@ -21,8 +47,52 @@ struct PoolLimits {
     base::Duration connect = std::chrono::seconds{1};
 };
 
+// Retries of one caller at one service, of one core.
+struct RetryBudgetRule {
+    double share = 0.2;  // of the requests of the last ten seconds
+    uint32_t least = 3;  // a second, however few requests there are
+};
+
+struct BreakerRule {
+    bool on = true;
+    uint32_t consecutive = 10;  // failures in a row
+    double failures = 0.5;      // share of the calls in `window`
+    uint32_t least_calls = 20;  // below so many in `window` no share counts
+    base::Duration window = std::chrono::seconds{10};
+    base::Duration slow_after{};                        // a call that took longer is slow; 0: none is
+    double slow = 0.8;                                  // share of the calls in `window`
+    base::Duration open_for = std::chrono::seconds{1};  // doubles while it does not get better
+    base::Duration longest_open = std::chrono::seconds{30};
+    uint32_t probes = 3;  // requests at a time while half open, and successes until it closes
+};
+
+struct OutlierRule {
+    bool on = true;
+    uint32_t consecutive = 5;   // failures in a row
+    double failures = 0.3;      // share of failures above that of the other instances
+    uint32_t least_calls = 10;  // in the last ten seconds, for the share
+    double latency = 4;         // an answer is slow when it takes so many times what it usually takes elsewhere ...
+    base::Duration latency_above = std::chrono::milliseconds{250};  // ... and at least so much longer
+    double most = 0.5;                                              // share of the instances, rounded down
+    base::Duration eject_for = std::chrono::seconds{10};            // the first time; grows by as much each time
+    base::Duration longest = std::chrono::minutes{5};
+};
+
+// Requests that one core has on their way to the service; app/ divides what a manifest says by the number of cores.
+struct ConcurrencyRule {
+    uint32_t requests = 1024;  // at once, at most
+    uint32_t instance = 0;     // at once on one instance; 0: no limit
+    bool adaptive = true;      // fewer, while latency shows that they only wait for each other
+    uint32_t queue = 1024;     // requests that wait for their turn
+    base::Duration queue_for = std::chrono::milliseconds{500};  // then they are turned away
+};
+
 struct UpstreamRule {
     PoolLimits pool;
+    RetryBudgetRule budget;
+    BreakerRule breaker;
+    OutlierRule outlier;
+    ConcurrencyRule concurrency;
 };
 
 }  // namespace tl::proxy

@@ -1,32 +1,61 @@
 // What a manifest says about requests to a service: TrafficConfig stands beside the service, with the defaults;
 // TrafficOverride stands at a route and says only what differs there. Plain values; the rooms of floor 5 include the
-// schemas into their own, so that a rule reads the same wherever it is written.
+// schemas into their own, so that a rule reads the same wherever it is written. What protects the service as a whole:
+// protection_config.h.
 #pragma once
 
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "manifest/schema.h"
+#include "proxy/protection_config.h"
 #include "proxy/traffic.h"
 
 namespace tl::proxy {
 
 struct RetryConfig {
     uint32_t attempts = TrafficRule{}.attempts;
+    std::vector<std::string> on{"unsent", "reset", "timeout", "502", "503", "504"};
+    std::vector<std::string> methods;
+    base::Duration backoff = RetryRule{}.backoff;
+    base::Duration longest_wait = RetryRule{}.longest_wait;
+    double budget = RetryBudgetRule{}.share;
+    uint32_t budget_least = RetryBudgetRule{}.least;
+};
+
+struct RetryOverride {
+    std::optional<uint32_t> attempts;
+    std::optional<std::vector<std::string>> on;
+    std::optional<std::vector<std::string>> methods;
+    std::optional<base::Duration> backoff;
+    std::optional<base::Duration> longest_wait;
+};
+
+struct HedgeConfig {
+    base::Duration after{};
 };
 
 struct TrafficConfig {
     base::Duration timeout = TrafficRule{}.timeout;
+    std::optional<base::Duration> try_timeout;
     base::Duration stream_idle = TrafficRule{}.stream_idle;
     RetryConfig retry;
+    std::optional<HedgeConfig> hedge;
+    Importance importance = TrafficRule{}.importance;
+    ProtectionConfig protection;
 
     [[nodiscard]] TrafficRule request_rule() const;
-    [[nodiscard]] UpstreamRule upstream_rule() const { return {}; }
+    [[nodiscard]] UpstreamRule upstream_rule() const;
 };
 
 struct TrafficOverride {
     std::optional<base::Duration> timeout;
+    std::optional<base::Duration> try_timeout;
     std::optional<base::Duration> stream_idle;
-    std::optional<RetryConfig> retry;
+    std::optional<RetryOverride> retry;
+    std::optional<HedgeConfig> hedge;
+    std::optional<Importance> importance;
 
     // The service's rule as this route has it.
     [[nodiscard]] TrafficRule over(TrafficRule rule) const;

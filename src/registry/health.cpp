@@ -25,7 +25,8 @@ bool PassiveCounter::on_outcome(proxy::Outcome outcome, base::TimePoint now, con
     switch (outcome) {
         case proxy::Outcome::success:
         case proxy::Outcome::failure: reset(); return false;
-        case proxy::Outcome::timeout: return false;
+        case proxy::Outcome::timeout:
+        case proxy::Outcome::abandoned: return false;
         case proxy::Outcome::reset:
         case proxy::Outcome::connect_failed: break;
     }

@@ -1,0 +1,82 @@
+#include "proxy/deadline.h"
+
+#include <array>
+#include <charconv>
+
+#include "proxy/door.h"
+
+namespace tl::proxy {
+
+using namespace std::chrono_literals;
+using codec::Field;
+
+namespace {
+
+constexpr base::Duration kLongest = 24h;
+
+std::string_view write_number(uint64_t number, std::string_view unit, base::Arena& arena) {
+    std::array<char, 32> text;
+    char* end = std::to_chars(text.data(), text.data() + text.size(), number).ptr;
+    for (const char c : unit) *end++ = c;
+    return arena.copy({text.data(), static_cast<size_t>(end - text.data())});
+}
+
+}  // namespace
+
+std::optional<base::Duration> parse_request_timeout(std::string_view text) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+    const std::string_view unit = text.substr(static_cast<size_t>(end - text.data()));
+    if (error != std::errc{} || !(number >= 0)) return std::nullopt;
+    double milliseconds = number;
+    if (unit == "s") milliseconds *= 1000;
+    if (unit != "s" && unit != "ms" && !unit.empty()) return std::nullopt;
+    if (milliseconds > static_cast<double>(kLongest / 1ms)) return std::nullopt;
+    return base::Duration{static_cast<int64_t>(milliseconds * 1e6)};
+}
+
+std::optional<base::Duration> parse_grpc_timeout(std::string_view text) {
+    if (text.size() < 2 || text.size() > 9) return std::nullopt;
+    int64_t number = 0;
+    const char* const last = text.data() + text.size() - 1;
+    if (text.front() == '-' || std::from_chars(text.data(), last, number).ptr != last) return std::nullopt;
+    switch (*last) {
+        case 'H': return std::min<base::Duration>(number * base::Duration{1h}, kLongest);
+        case 'M': return std::min<base::Duration>(number * base::Duration{1min}, kLongest);
+        case 'S': return std::min<base::Duration>(number * base::Duration{1s}, kLongest);
+        case 'm': return number * base::Duration{1ms};
+        case 'u': return number * base::Duration{1us};
+        case 'n': return number * base::Duration{1ns};
+        default: return std::nullopt;
+    }
+}
+
+std::string_view write_grpc_timeout(base::Duration left, base::Arena& arena) {
+    constexpr int64_t kMost = 99'999'999;
+    if (left / 1us <= kMost) return write_number(static_cast<uint64_t>(left / 1us), "u", arena);
+    return write_number(static_cast<uint64_t>(std::min<int64_t>(left / 1ms, kMost)), "m", arena);
+}
+
+base::TimePoint deadline_of(RequestContext& context) {
+    const base::TimePoint ours = base::deadline_after(context.began, context.route->traffic.timeout);
+    if (!context.door.trusts_callers) return ours;
+    base::TimePoint deadline = ours;
+    for (const codec::Header& header : context.head().headers) {
+        std::optional<base::Duration> given;
+        if (header.field == Field::x_request_timeout) given = parse_request_timeout(header.value);
+        if (header.field == Field::grpc_timeout) given = parse_grpc_timeout(header.value);
+        if (given) deadline = std::min(deadline, base::deadline_after(context.began, *given));
+    }
+    context.shortened = deadline < ours;
+    return deadline;
+}
+
+void tell_deadline(RequestContext& context, base::TimePoint deadline, base::TimePoint now) {
+    codec::HeaderTable& headers = context.head().headers;
+    const base::Duration left = deadline > now ? deadline - now : base::Duration{};
+    headers.set(Field::x_request_timeout, write_number(static_cast<uint64_t>(left / 1ms), "ms", context.arena));
+    if (headers.find(Field::grpc_timeout) == nullptr) return;
+    headers.set(Field::grpc_timeout, write_grpc_timeout(left, context.arena));
+}
+
+}  // namespace tl::proxy

@@ -1,0 +1,106 @@
+#include "proxy/retry.h"
+
+#include <algorithm>
+#include <charconv>
+#include <ctime>
+
+#include "proxy/door.h"
+#include "rt/loop.h"
+
+namespace tl::proxy {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr base::Duration kLongestRetryAfter = 24h;
+constexpr std::string_view kCause = "X-Trunkline-Cause";
+
+// "Sun, 06 Nov 1994 08:49:37 GMT", the only form that may still be sent.
+std::optional<base::WallTime> parse_date(std::string_view text) {
+    std::tm parts{};
+    const std::string whole{text};
+    const char* const end = strptime(whole.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    if (end == nullptr || *end != '\0') return std::nullopt;
+    return base::WallTime{std::chrono::seconds{timegm(&parts)}};
+}
+
+}  // namespace
+
+std::optional<base::Duration> parse_retry_after(std::string_view text, base::WallTime now) {
+    uint32_t seconds = 0;
+    const char* const last = text.data() + text.size();
+    if (std::from_chars(text.data(), last, seconds).ptr == last && !text.empty()) {
+        return std::min<base::Duration>(std::chrono::seconds{seconds}, kLongestRetryAfter);
+    }
+    const auto date = parse_date(text);
+    if (!date) return std::nullopt;
+    return std::clamp<base::Duration>(*date - now, base::Duration{}, kLongestRetryAfter);
+}
+
+base::Duration backoff(base::Duration first, base::Duration longest, size_t made, base::Random& random) {
+    const auto doubled = first * (int64_t{1} << std::clamp<size_t>(made, 1, 20)) / 2;
+    const auto most = static_cast<double>(std::min(doubled, longest).count());
+    return base::Duration{static_cast<int64_t>(most * random.unit())};
+}
+
+bool Retry::rather_than(const codec::ResponseHead& answer, Used used) {
+    if (answer.status < 400) [[likely]]
+        return false;
+    const RetryRule& rule = context_->route->traffic.retry;
+    if (std::ranges::find(rule.statuses, answer.status) == rule.statuses.end()) return false;
+    // A proxy of ours behind this one has given up already; it was nearer to the fault.
+    if (answer.headers.find(kCause) != nullptr) return false;
+    // The same instance would only say the same.
+    if (!context_->idempotent || !allowed(used) || !upstream_->has_other_than(tried())) return false;
+    const codec::Header* const later = answer.headers.find(codec::Field::retry_after);
+    const auto asked = later == nullptr ? std::nullopt : parse_retry_after(later->value, base::wall_now());
+    return grant(asked.value_or(0s), false);
+}
+
+bool Retry::after(const base::Error& error, Used used) {
+    const RetryRule& rule = context_->route->traffic.retry;
+    if (error.side != base::Side::upstream || error.code == base::Code::invalid || !allowed(used)) return false;
+    if (!used.sent) return rule.unsent && grant(0s, upstream_->has_other_than(tried()));
+    const bool declared = error.code == base::Code::timeout ? rule.timeout : rule.reset;
+    return declared && context_->idempotent && grant(0s, false);
+}
+
+// Of what every retry needs, all but the budget: that is paid last.
+bool Retry::allowed(Used used) {
+    if (made_ >= context_->route->traffic.attempts || context_->exchange.response_started()) return false;
+    return used.body_intact && upstream_->breaker().closed() && !nested();
+}
+
+bool Retry::nested() {
+    if (!nested_) {
+        nested_ = context_->door.trusts_callers && context_->head().headers.find(kRequestAttempt) != nullptr;
+    }
+    return *nested_;
+}
+
+bool Retry::may_hedge() {
+    return context_->idempotent && upstream_->breaker().closed() && !nested() && upstream_->has_other_than(tried());
+}
+
+bool Retry::pay() {
+    RetryBudgets& budgets = upstream_->budgets();
+    if (budgets.of(context_->door.caller).take(rt::this_loop().now(), upstream_->rule().budget)) return true;
+    budgets.count_refused();
+    return false;
+}
+
+bool Retry::grant(base::Duration least_wait, bool at_once) {
+    const RetryRule& rule = context_->route->traffic.retry;
+    // Longer than anybody should wait here: the caller is told and may come again.
+    if (least_wait > rule.longest_wait) return false;
+    rt::Loop& loop = rt::this_loop();
+    const base::Duration wait =
+        at_once ? base::Duration{}
+                : std::max(least_wait, backoff(rule.backoff, rule.longest_wait, made_, loop.random()));
+    if (base::deadline_after(loop.now(), wait) >= deadline_ || !pay()) return false;
+    granted_ = wait;
+    return true;
+}
+
+}  // namespace tl::proxy
