@@ -39,7 +39,9 @@ void AdaptiveLimit::end_window(base::TimePoint now) {
     }
     const bool queueing = mean > kQueueing * usual_ns_;
     if (cut_from_ > 0) {
-        if (now >= judge_at_) judge(mean, now);
+        // Those that were in flight at the cut may be slower than those by which it was decided.
+        cut_mean_ns_ = std::max(cut_mean_ns_, mean);
+        if (now >= cut_at_ + patience()) judge(mean, now);
     } else if (queueing && peak_ * kFlattestCut > least_) {
         cut(mean, now);
     }
@@ -58,8 +60,12 @@ void AdaptiveLimit::cut(double mean, base::TimePoint now) {
     cut_from_ = peak_;
     cut_mean_ns_ = mean;
     limit_ = std::clamp(static_cast<uint32_t>(peak_ * keep), least_, most_);
-    // What is in flight now was sent before: its answers tell nothing of the effect.
-    judge_at_ = now + std::max<base::Duration>(2 * kWindow, base::Duration{static_cast<int64_t>(2 * mean)});
+    cut_at_ = now;
+}
+
+// What is in flight at a cut was sent before: its answers tell nothing of the effect.
+base::Duration AdaptiveLimit::patience() const {
+    return std::max<base::Duration>(2 * kWindow, base::Duration{static_cast<int64_t>(2 * cut_mean_ns_)});
 }
 
 // In a queue, answers become faster as there are fewer; half as much as expected is proof enough.

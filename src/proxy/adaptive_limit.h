@@ -30,6 +30,7 @@ class AdaptiveLimit {
     void end_window(base::TimePoint now);
     void cut(double mean, base::TimePoint now);
     void judge(double mean, base::TimePoint now);
+    [[nodiscard]] base::Duration patience() const;
 
     uint32_t least_ = 1;
     uint32_t most_ = UINT32_MAX;
@@ -42,10 +43,10 @@ class AdaptiveLimit {
     uint32_t peak_ = 0;
     base::Duration sum_{};
 
-    double usual_ns_ = 0;       // without a queue
-    double cut_from_ = 0;       // requests in flight before the last cut; 0: none is being judged
-    double cut_mean_ns_ = 0;    // how long answers took then
-    base::TimePoint judge_at_;  // when the effect of the cut can be seen
+    double usual_ns_ = 0;     // without a queue
+    double cut_from_ = 0;     // requests in flight before the last cut; 0: none is being judged
+    double cut_mean_ns_ = 0;  // how long answers took at the worst since then
+    base::TimePoint cut_at_;
 };
 
 }  // namespace tl::proxy

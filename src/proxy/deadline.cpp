@@ -1,5 +1,6 @@
 #include "proxy/deadline.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -40,13 +41,14 @@ std::optional<base::Duration> parse_grpc_timeout(std::string_view text) {
     int64_t number = 0;
     const char* const last = text.data() + text.size() - 1;
     if (text.front() == '-' || std::from_chars(text.data(), last, number).ptr != last) return std::nullopt;
+    const auto units = [number](base::Duration unit) { return unit * std::min<int64_t>(number, kLongest / unit); };
     switch (*last) {
-        case 'H': return std::min<base::Duration>(number * base::Duration{1h}, kLongest);
-        case 'M': return std::min<base::Duration>(number * base::Duration{1min}, kLongest);
-        case 'S': return std::min<base::Duration>(number * base::Duration{1s}, kLongest);
-        case 'm': return number * base::Duration{1ms};
-        case 'u': return number * base::Duration{1us};
-        case 'n': return number * base::Duration{1ns};
+        case 'H': return units(1h);
+        case 'M': return units(1min);
+        case 'S': return units(1s);
+        case 'm': return units(1ms);
+        case 'u': return units(1us);
+        case 'n': return units(1ns);
         default: return std::nullopt;
     }
 }
