@@ -14,13 +14,14 @@ void CoreWorker::apply(const PlaneSnapshotPtr& snapshot, base::TimePoint deadlin
             continue;
         }
         it->second->handler.change_door(found->second.door);
-        it->second->server.change_limits(found->second.rules.limits);
+        it->second->server.change_limits(part_of(found->second.rules.limits));
         ++it;
     }
 }
 
 void CoreWorker::open(const std::string& key, int listener) {
-    auto door = std::make_unique<OpenDoor>(engine_, snapshot_->doors.at(key));
+    const PlaneSnapshot::OneDoor& wanted = snapshot_->doors.at(key);
+    auto door = std::make_unique<OpenDoor>(engine_, wanted, part_of(wanted.rules.limits));
     // Attaching to epoll fails only when the kernel is out of memory; the port is then simply not served by this core.
     if (door->server.start(listener)) open_[key] = std::move(door);
 }

@@ -40,7 +40,7 @@ using PlaneSnapshotPtr = std::shared_ptr<const PlaneSnapshot>;
 class CoreWorker {
   public:
     CoreWorker(telemetry::NameTable& names, proxy::OutcomeReporter report, size_t records, uint32_t threads)
-        : engine_(names, std::move(report), records, threads) {}
+        : engine_(names, std::move(report), records, threads), threads_(threads) {}
 
     // Changes the doors that are open, closes those that are no longer there (draining until `deadline`). Doors that
     // are new are opened by open().
@@ -57,10 +57,8 @@ class CoreWorker {
 
   private:
     struct OpenDoor {
-        OpenDoor(proxy::Engine& engine, const PlaneSnapshot::OneDoor& door)
-            : kind(door.door->kind),
-              handler(engine, door.door),
-              server(handler, door.rules.limits, door.rules.connections) {
+        OpenDoor(proxy::Engine& engine, const PlaneSnapshot::OneDoor& door, const http::ServerLimits& limits)
+            : kind(door.door->kind), handler(engine, door.door), server(handler, limits, door.rules.connections) {
             server.on_refusal(&handler);
         }
         telemetry::Door kind;
@@ -68,10 +66,16 @@ class CoreWorker {
         http::Server server;
         http::ServerStats counted;  // what the engine's counters know of already
     };
+    // This thread's part of what all may have.
+    [[nodiscard]] http::ServerLimits part_of(http::ServerLimits limits) const {
+        limits.memory /= threads_;
+        return limits;
+    }
     void count(OpenDoor& door);
     [[nodiscard]] rt::Task<void> close(std::unique_ptr<OpenDoor> door, base::TimePoint deadline);
 
     proxy::Engine engine_;
+    uint32_t threads_;
     PlaneSnapshotPtr snapshot_;
     std::map<std::string, std::unique_ptr<OpenDoor>> open_;
     rt::Gate closing_;

@@ -14,8 +14,9 @@ namespace {
 constexpr uint16_t kAnyPort = 0;
 
 // Workloads are ours: their sidecar takes larger bodies and longer silences than the public does.
-ServerRules sidecar_rules() {
+ServerRules sidecar_rules(const LoadedManifest& loaded) {
     ServerRules rules;
+    rules.limits.memory = loaded.manifest.gateway.limits.memory;  // one budget, whatever door a request comes by
     rules.limits.body = 1ULL << 40;
     rules.limits.body_idle = std::chrono::minutes{5};
     rules.limits.keep_alive = std::chrono::minutes{5};
@@ -87,9 +88,10 @@ class Builder {
         const net::Address anywhere = net::Address::loopback(kAnyPort);
         for (const std::string& callee : workload.calls) {
             add_door(callee_door_key(workload.name, callee), anywhere,
-                     mesh::make_callee_door(workload, callee, context), sidecar_rules());
+                     mesh::make_callee_door(workload, callee, context), sidecar_rules(*loaded_));
         }
-        add_door(proxy_door_key(workload.name), anywhere, mesh::make_proxy_door(workload, context), sidecar_rules());
+        add_door(proxy_door_key(workload.name), anywhere, mesh::make_proxy_door(workload, context),
+                 sidecar_rules(*loaded_));
     }
 
     const LoadedManifest* loaded_;

@@ -33,6 +33,11 @@ std::string set_keys(const manifest::Node& node, const std::string& prefix) {
     std::string text;
     for (const auto& [key, at, value, note] : node.entries) {
         if (value.is_map()) text += set_keys(value, prefix + key + ".");
+        if (value.is_list()) {
+            std::vector<std::string> items;
+            for (const auto& item : value.items) items.push_back(item.text);
+            text += fmt::format(", {}{} [{}]", prefix, key, base::join(items, ", "));
+        }
         if (value.is_scalar() && !value.text.empty()) text += fmt::format(", {}{} {}", prefix, key, value.text);
     }
     return text;

@@ -3,9 +3,12 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <numeric>
 
+#include "app/protection_summary.h"
 #include "app/system.h"
 #include "app/version.h"
+#include "base/buffer.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "telemetry/prometheus.h"
@@ -117,6 +120,9 @@ rt::Task<std::vector<console::ServiceView>> System::services() {
     const auto processes = supervisor_.status(true);
     std::vector<console::ServiceView> views;
     const LoadedPtr loaded = loaded_;  // an apply may replace it while the cores are asked
+    const auto threads =
+        co_await plane_.gather([](proxy::Engine& engine) { return engine.protection(); }, rt::this_loop().within(1s));
+    const ProtectionSummary protection{threads};
     for (const NamedService& service : services_of(loaded->manifest)) {
         console::ServiceView view{.name = service.name->value,
                                   .context = *service.context,
@@ -152,6 +158,7 @@ rt::Task<std::vector<console::ServiceView>> System::services() {
         }
         view.state = state_of(view, running);
         add_reasons(view, running);
+        protection.add_to(view);
         view.traffic = traffic_of(meter_.window(
             [&](telemetry::SeriesId id) { return id < series_.series() && series_.key(id).service == view.name; }));
         views.push_back(std::move(view));
@@ -245,6 +252,8 @@ rt::Task<base::Result<console::Why>> System::why(std::string trace, bool colour)
 
 rt::Task<std::string> System::metrics() {
     const auto now = co_await counters();
+    const auto threads =
+        co_await plane_.gather([](proxy::Engine& engine) { return engine.protection(); }, rt::this_loop().within(1s));
     telemetry::Exposition page{.table = &series_, .data = &now.sum, .cause = words_.cause, .samples = {}};
     for (const auto& service : supervisor_.status(false)) {
         uint64_t restarts = 0;
@@ -269,6 +278,14 @@ rt::Task<std::string> System::metrics() {
                                 {},
                                 static_cast<double>(access_->lost())});
     }
+    ProtectionSummary{threads}.add_to(page.samples);
+    const auto buffers =
+        co_await plane_.gather([](proxy::Engine&) { return base::buffer_bytes(); }, rt::this_loop().within(1s));
+    page.samples.push_back({"trunkline_buffer_bytes",
+                            "What the buffers of all threads hold, now; gateway.limits.memory bounds it.",
+                            telemetry::MetricType::gauge,
+                            {},
+                            static_cast<double>(std::accumulate(buffers.begin(), buffers.end(), int64_t{0}))});
     page.samples.push_back({"trunkline_memory_bytes",
                             "Resident memory of Trunkline itself.",
                             telemetry::MetricType::gauge,

@@ -37,10 +37,14 @@ class BlockCache {
 };
 
 thread_local BlockCache t_blocks;
+thread_local int64_t t_bytes = 0;
 
 }  // namespace
 
+int64_t buffer_bytes() { return t_bytes; }
+
 void Buffer::release() {
+    t_bytes -= static_cast<int64_t>(capacity_);
     if (capacity_ == kBlock) {
         t_blocks.give(data_);
     } else {
@@ -66,6 +70,7 @@ void Buffer::make_room(size_t least) {
     release();
     data_ = grown;
     capacity_ = wanted;
+    t_bytes += static_cast<int64_t>(wanted);
     end_ = have;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <span>
 #include <string_view>
@@ -70,5 +71,9 @@ class Buffer {
     size_t end_ = 0;
     size_t capacity_ = 0;
 };
+
+// Bytes that all buffers of the calling thread hold now: what a memory budget is held against. A buffer that dies on
+// another thread than it grew on is counted out there.
+[[nodiscard]] int64_t buffer_bytes();
 
 }  // namespace tl::base

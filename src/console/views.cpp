@@ -125,6 +125,7 @@ void instance_fields(F& f, V& v) {
     f("rss_bytes", v.rss);
     f("cpu_share", v.cpu_share);
     f("in_flight", v.in_flight);
+    f("ejected", v.ejected);
 }
 
 template <class F, class V>
@@ -135,6 +136,7 @@ void service_fields(F& f, V& v) {
     f("state", v.state);
     f("reason", v.reason);
     f("panic", v.panic);
+    f("breaker", v.breaker);
     f("replicas_wanted", v.replicas_wanted);
     f("replicas_healthy", v.replicas_healthy);
     f("calls", v.calls);

@@ -40,15 +40,17 @@ struct InstanceView {
     uint64_t rss = 0;        // bytes
     double cpu_share = 0;    // 1 is one core
     uint32_t in_flight = 0;  // requests
+    std::string ejected;     // why balancers leave it out for a while; "" when they do not
 };
 
 struct ServiceView {
     std::string name;
     std::string context;  // its bounded context
     std::string version;
-    std::string state;   // one word: healthy, degraded, starting, waiting, down, stopped
-    std::string reason;  // why it is not healthy
-    std::string panic;   // why balancers use instances that are not healthy; "" when they do not
+    std::string state;    // one word: healthy, degraded, starting, waiting, down, stopped
+    std::string reason;   // why it is not healthy
+    std::string panic;    // why balancers use instances that are not healthy; "" when they do not
+    std::string breaker;  // one word of its circuit breaker: closed, open, half open; "" when not known
     uint32_t replicas_wanted = 0;
     uint32_t replicas_healthy = 0;
     std::vector<std::string> calls;

@@ -84,17 +84,24 @@ const Object<RouteConfig>& route_schema() {
 }
 
 const Object<LimitsConfig>& limits_schema() {
-    static const auto schema = Object<LimitsConfig>("the gateway's limits")
-                                   .field("head", &LimitsConfig::head, size().range(1024, 1 << 20))
-                                   .doc("Bytes of a request's head.")
-                                   .field("headers", &LimitsConfig::headers, integer().range(8, 1000))
-                                   .doc("Header lines of a request.")
-                                   .field("target", &LimitsConfig::target, size().range(256, 64 << 10))
-                                   .doc("Bytes of path and query.")
-                                   .field("body", &LimitsConfig::body, size().range(0, int64_t{1} << 40))
-                                   .doc("Bytes of a request's body.")
-                                   .field("connections", &LimitsConfig::connections, integer().range(1, 1 << 20))
-                                   .doc("Client connections a thread; more are closed at once.");
+    static const auto schema =
+        Object<LimitsConfig>("the gateway's limits")
+            .field("head", &LimitsConfig::head, size().range(1024, 1 << 20))
+            .doc("Bytes of a request's head.")
+            .field("headers", &LimitsConfig::headers, integer().range(8, 1000))
+            .doc("Header lines of a request.")
+            .field("target", &LimitsConfig::target, size().range(256, 64 << 10))
+            .doc("Bytes of path and query.")
+            .field("body", &LimitsConfig::body, size().range(0, int64_t{1} << 40))
+            .doc("Bytes of a request's body.")
+            .field("connections", &LimitsConfig::connections, integer().range(1, 1 << 20))
+            .doc("Client connections a thread; more are closed at once.")
+            .field("connections_per_client", &LimitsConfig::connections_per_client, integer().range(0, 1 << 20))
+            .doc("The same for one client address (of IPv6 its /64); 0 for no cap.")
+            .field("memory", &LimitsConfig::memory, size().range(16 << 20, int64_t{1} << 40))
+            .doc(
+                "Bytes of all buffers, shared out to the threads. When three quarters are used, "
+                "new requests are answered 503.");
     return schema;
 }
 
@@ -155,6 +162,8 @@ http::ServerLimits server_limits(const GatewayConfig& config) {
     limits.body_idle = config.timeouts.body;
     limits.write_idle = config.timeouts.write;
     limits.keep_alive = config.timeouts.idle;
+    limits.memory = config.limits.memory;
+    limits.connections_per_client = config.limits.connections_per_client;
     return limits;
 }
 

@@ -33,6 +33,8 @@ struct LimitsConfig {
     uint32_t target = 8 * 1024;
     uint64_t body = 16ULL << 20;
     uint32_t connections = 65536;  // a core
+    uint32_t connections_per_client = 4096;
+    uint64_t memory = 512ULL << 20;  // of buffers, all cores together
 };
 
 struct TimeoutsConfig {

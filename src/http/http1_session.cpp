@@ -75,6 +75,7 @@ rt::Task<Http1Session::Next> Http1Session::serve_one() {
     if (read == HeadRead::complete) {
         ++server_->stats_.requests;
         auto refused = exchange.begin_body();
+        if (!refused && server_->short_of_memory()) refused = Http1ServerExchange::no_memory();
         if (refused) {
             co_await exchange.refuse(refused->status, std::move(refused->error));
         } else {
@@ -145,6 +146,12 @@ rt::Task<Http1Session::HeadRead> Http1ServerExchange::read_head() {
             co_await refuse(codec::status_for(parsed.fault), std::move(error));
             co_return HeadRead::refused;
         }
+        // One that sends its head slowly holds a buffer meanwhile.
+        if (session_->server_->short_of_memory() && !in.empty()) {
+            Refused refused = no_memory();
+            co_await refuse(refused.status, std::move(refused.error));
+            co_return HeadRead::refused;
+        }
         const auto got = co_await session_->stream_->read_some(in.writable(), wait);
         if (!got && got.error().code == base::Code::timeout) {
             co_await refuse(408,
@@ -162,6 +169,10 @@ std::optional<Http1ServerExchange::Refused> Http1ServerExchange::begin_body() {
         return Refused{413, {.code = base::Code::too_large, .context = "the body is larger than this gateway takes"}};
     }
     return std::nullopt;
+}
+
+Http1ServerExchange::Refused Http1ServerExchange::no_memory() {
+    return {503, {.code = base::Code::unavailable, .context = "the memory for requests is used up"}};
 }
 
 rt::Task<void> Http1ServerExchange::refuse(uint16_t status, base::Error error) {

@@ -69,6 +69,7 @@ class Http1ServerExchange final : public ServerExchange {
     };
     [[nodiscard]] rt::Task<Http1Session::HeadRead> read_head();
     [[nodiscard]] std::optional<Refused> begin_body();
+    [[nodiscard]] static Refused no_memory();
     [[nodiscard]] rt::Task<void> refuse(uint16_t status, base::Error error);
     [[nodiscard]] rt::Task<Http1Session::Next> finish();
 

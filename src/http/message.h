@@ -46,11 +46,13 @@ struct OutgoingResponse {
 // All bounds of one server session; each is a key of the manifest.
 struct ServerLimits {
     codec::Http1Limits head;
-    uint64_t body = 16ULL << 20;         // bytes of a request body
-    base::Duration head_deadline = 10s;  // from the first byte of a head to its end
-    base::Duration body_idle = 30s;      // between two pieces of a request body
-    base::Duration write_idle = 30s;     // until a blocked write makes progress
-    base::Duration keep_alive = 75s;     // idle between two requests
+    uint64_t body = 16ULL << 20;          // bytes of a request body
+    base::Duration head_deadline = 10s;   // from the first byte of a head to its end
+    base::Duration body_idle = 30s;       // between two pieces of a request body
+    base::Duration write_idle = 30s;      // until a blocked write makes progress
+    base::Duration keep_alive = 75s;      // idle between two requests
+    size_t memory = 0;                    // bytes of all buffers of the thread; 0: no budget
+    uint32_t connections_per_client = 0;  // of one address, on this listener and thread; 0: no cap
 };
 
 struct ClientLimits {

@@ -23,17 +23,24 @@ base::Result<void> Server::start(int listener_fd) {
     return {};
 }
 
-void Server::serve(std::unique_ptr<net::Stream> stream) {
-    if (gate_.is_closed()) return;
+void Server::serve(std::unique_ptr<net::Stream> stream) { run(std::move(stream), {}); }
+
+void Server::run(std::unique_ptr<net::Stream> stream, const ClientKey& counted) {
+    if (gate_.is_closed()) return clients_.give(counted);
     ++stats_.accepted;
     ++stats_.open;
-    gate_.spawn("session", run_session(*this, std::move(stream)), [this] { --stats_.open; });
+    gate_.spawn("session", run_session(*this, std::move(stream)), [this, counted] {
+        --stats_.open;
+        clients_.give(counted);
+    });
 }
 
-// Beyond the cap a connection is closed at once: the client sees it and can go elsewhere.
+// Beyond a cap a connection is closed at once: the client sees it and can go elsewhere.
 void Server::admit(std::unique_ptr<net::Stream> stream) {
-    if (stats_.open < most_connections_) {
-        serve(std::move(stream));
+    const uint32_t most = limits_.connections_per_client;
+    const ClientKey client = most == 0 ? ClientKey{} : ClientKey::of(stream->peer());
+    if (stats_.open < most_connections_ && clients_.take(client, most)) {
+        run(std::move(stream), client);
     } else {
         ++stats_.turned_away;
     }

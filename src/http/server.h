@@ -4,6 +4,8 @@
 
 #include <memory>
 
+#include "base/buffer.h"
+#include "http/client_counts.h"
 #include "http/exchange.h"
 #include "net/listener.h"
 #include "rt/gate.h"
@@ -12,7 +14,7 @@ namespace tl::http {
 
 struct ServerStats {
     uint64_t accepted = 0;
-    uint64_t turned_away = 0;  // over the cap on connections
+    uint64_t turned_away = 0;  // over a cap on connections
     uint64_t requests = 0;
     uint64_t refused_heads = 0;  // 400, 414, 431, 505 by the codec
     size_t open = 0;
@@ -44,6 +46,11 @@ class Server {
     // until `deadline`, then cancels and resets what is left.
     [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline);
 
+    // New requests are refused while this is true: those that have begun need what is left of the budget.
+    [[nodiscard]] bool short_of_memory() const {
+        return limits_.memory > 0 && base::buffer_bytes() >= static_cast<int64_t>(limits_.memory / 4 * 3);
+    }
+
     [[nodiscard]] const ServerStats& stats() const { return stats_; }
     [[nodiscard]] net::Address address() const { return listener_.address(); }
 
@@ -53,12 +60,14 @@ class Server {
     [[nodiscard]] rt::Task<void> accept_loop();
     [[nodiscard]] rt::Task<void> empty_queue();
     void admit(std::unique_ptr<net::Stream> stream);
+    void run(std::unique_ptr<net::Stream> stream, const ClientKey& counted);
 
     Handler* handler_;
     Refusal* refusal_ = nullptr;
     ServerLimits limits_;
     size_t most_connections_;
     ServerStats stats_;
+    ClientCounts clients_;
     net::Listener listener_;
     rt::Gate gate_;
     rt::Cancel idle_cancel_;  // drain: idle sessions end

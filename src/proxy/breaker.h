@@ -1,7 +1,7 @@
 // The circuit breaker of one service on one core: after too many failures nobody is sent there for a moment (open),
 // then a few requests try whether it is well (half open), and only when they succeed all are sent again (closed). After
 // M. Nygard, Release It!, and Resilience4j's counting of slow calls. Plain rules with a given clock: no timers, no
-// waiting. Lives with its upstream; docs/decisions/0009 says why each core has its own.
+// waiting. Lives with its upstream; docs/decisions/0011 says why each core has its own.
 #pragma once
 
 #include <string>

@@ -39,6 +39,12 @@ uint32_t Engine::in_flight(std::string_view service, std::string_view instance) 
     return found == by_service_.end() ? 0 : found->second->in_flight(instance);
 }
 
+std::vector<ProtectionView> Engine::protection() const {
+    std::vector<ProtectionView> views;
+    for (const auto& [service, upstream] : by_service_) views.push_back(view_of(*upstream, rt::this_loop().now()));
+    return views;
+}
+
 void Engine::report(const Upstream& upstream, Instance& instance, Outcome outcome) {
     const bool failed = outcome != Outcome::success && outcome != Outcome::failure;
     if (!failed && !instance.failing) return;

@@ -10,6 +10,7 @@
 
 #include "http/server.h"
 #include "proxy/door.h"
+#include "proxy/protection_view.h"
 #include "proxy/upstream.h"
 #include "rt/gate.h"
 
@@ -41,6 +42,8 @@ class Engine {
     [[nodiscard]] uint32_t in_flight(std::string_view service, std::string_view instance) const;
     void report(const Upstream& upstream, Instance& instance, Outcome outcome);
 
+    // Of every service.
+    [[nodiscard]] std::vector<ProtectionView> protection() const;
     // "orders-1"; stays valid.
     [[nodiscard]] std::string_view name_of(telemetry::NameId id) const { return names_->text(id); }
     [[nodiscard]] telemetry::CoreMetrics& metrics() { return metrics_; }

@@ -87,7 +87,8 @@ rt::Task<void> DoorHandler::refuse(http::ServerExchange& exchange, uint16_t stat
     context.record.caller = door->caller;
     context.record.client = telemetry::ClientAddress::from(exchange.peer().raw());
     const bool too_large = status == 431 || status == 414;
-    context.refusal = {too_large ? Cause::head_too_large : cause_of(error), error.context, status};
+    const Cause cause = status == 503 ? Cause::out_of_memory : too_large ? Cause::head_too_large : cause_of(error);
+    context.refusal = {cause, error.context, status};
     [[maybe_unused]] const auto sent = co_await send_problem(context);
     finish(*engine_, context);
 }

@@ -34,7 +34,11 @@ const Object<BreakerConfig>& breaker_schema() {
             .field("longest_open", &BreakerConfig::longest_open, duration().range(10ms, 1h))
             .doc("The longest time in between two trials.")
             .field("probes", &BreakerConfig::probes, integer().range(1, 1000))
-            .doc("Requests that try it at a time, and successes until all go there again.");
+            .doc("Requests that try it at a time, and successes until all go there again.")
+            .validate([](const BreakerConfig& config, manifest::Position at, manifest::Diagnostics& diagnostics) {
+                if (config.longest_open >= config.open_for) return;
+                diagnostics.error(at, "longest_open must not be shorter than open_for");
+            });
     return schema;
 }
 
@@ -58,7 +62,11 @@ const Object<OutlierConfig>& outlier_schema() {
             .field("eject_for", &OutlierConfig::eject_for, duration().range(100ms, 1h))
             .doc("For how long the first time; as much longer each time again.")
             .field("longest", &OutlierConfig::longest, duration().range(100ms, 24h))
-            .doc("For how long at most.");
+            .doc("For how long at most.")
+            .validate([](const OutlierConfig& config, manifest::Position at, manifest::Diagnostics& diagnostics) {
+                if (config.longest >= config.eject_for) return;
+                diagnostics.error(at, "longest must not be shorter than eject_for");
+            });
     return schema;
 }
 

@@ -358,16 +358,25 @@ class Retries(Case):
         self.problem(gateway.ask("GET", "/once/a"), 502, "upstream_reset")
         self.assertEqual(len(self.calls), 1)
 
-    def test_an_answer_of_5xx_is_the_services_own_and_not_retried(self):
+    def test_a_500_is_the_services_own_and_not_retried(self):
+        self.answers_of_all(500, "GET", 1)
+
+    def test_a_503_is_retried_elsewhere_and_the_last_one_is_passed_on(self):
+        self.answers_of_all(503, "GET", 2)
+
+    def test_a_503_to_a_post_is_not_retried(self):
+        self.answers_of_all(503, "POST", 1)
+
+    def answers_of_all(self, status, method, asked):
         def failing(exchange):
             exchange.read_body()
             self.calls.append(exchange.backend.name)
-            exchange.reply(503, "mine")
+            exchange.reply(status, "mine")
         for backend in two:
             backend.on("/two/own", failing)
             self.addCleanup(backend.handlers.clear)
-        answer = gateway.ask("GET", "/two/own")
-        self.assertEqual((answer.status, answer.body, len(self.calls)), (503, b"mine", 1))
+        answer = gateway.ask(method, "/two/own")
+        self.assertEqual((answer.status, answer.body, len(self.calls)), (status, b"mine", asked))
 
     def test_requests_are_spread_over_the_instances(self):
         with gateway.client() as client:
