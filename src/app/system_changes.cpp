@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "app/manifest_checks.h"
 #include "app/plan_settings.h"
 #include "app/system.h"
 #include "base/text.h"
@@ -166,7 +167,7 @@ console::PlanView System::make_plan(const LoadedManifest& next) const {
                                 fmt::format("{} (was {})", listens(next.manifest), listens(loaded_->manifest))});
     }
     for (const auto& diagnostic : next.diagnostics.sorted()) {
-        const bool shadow = diagnostic.message.find("never gets a request") != std::string::npos;
+        const bool shadow = diagnostic.kind == kShadowedRoute;
         const std::string line = fmt::format("line {}: {}", diagnostic.at.line, diagnostic.message);
         (shadow ? view.shadows : view.warnings).push_back(line);
     }

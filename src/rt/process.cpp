@@ -139,7 +139,7 @@ pid_t start_child(const Prepared& ready) {
     const pid_t pid = ::vfork();  // NOLINT: see above
     if (pid == 0) become(ready);
     const int number = errno;
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);  // NOLINT: the parent, for become() does not return
     errno = number;
     return pid;
 }

@@ -1,11 +1,11 @@
 #include "supervisor/guard.h"
 
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <thread>
 
 #include "net/listener.h"
@@ -57,8 +57,8 @@ constexpr size_t kFamily = 5;
     if (with_guard && !guard.start({.run_id = run_id, .state_dir = folder, .cgroups = {}})) ::_exit(1);
     rt::Loop loop;
     loop.run_until_done([](std::string id, std::string state_dir) -> rt::Task<void> {
-        (void)net::open_listener(net::Address::unix_path(state_dir + "/admin.sock").value(), {});
-        (void)remember_run(state_dir, id, {});
+        EXPECT_TRUE(net::open_listener(net::Address::unix_path(state_dir + "/admin.sock").value(), {}));
+        EXPECT_TRUE(remember_run(state_dir, id, {}));
         const auto process = rt::Process::spawn(family(id));
         co_await rt::sleep(1000s);
     }(run_id, folder));

@@ -268,7 +268,7 @@ void Instance::set_state(InstanceState state) {
     since_ = base::wall_now();
 }
 
-void Instance::notice(std::string text) {
+void Instance::notice(std::string_view text) {
     shop_.logs.add({.time = base::wall_now(),
                     .service = spec_->name,
                     .instance = id_,

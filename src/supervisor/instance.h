@@ -68,7 +68,7 @@ class Instance {
     [[nodiscard]] base::Error failure() const;
     [[nodiscard]] std::string last_lines(size_t most) const;
     void set_state(InstanceState state);
-    void notice(std::string text);
+    void notice(std::string_view text);
 
     Workshop& shop_;
     std::shared_ptr<const ServiceSpec> spec_;

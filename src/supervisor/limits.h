@@ -21,7 +21,7 @@ struct CgroupCell {
 class Cgroups {
   public:
     // `self` is the text of /proc/self/cgroup. Makes nothing yet.
-    Cgroups(std::string root, std::string_view self, std::string_view run_id);
+    Cgroups(const std::string& root, std::string_view self, std::string_view run_id);
     // The same for this process.
     [[nodiscard]] static Cgroups of_this_process(std::string root, std::string_view run_id);
 

@@ -38,9 +38,9 @@ void Supervisor::start(std::vector<ServiceSpec> specs) {
 
 void Supervisor::adopt_order(const std::vector<ServiceSpec>& specs) {
     CallOrder order = make_call_order(specs);
-    for (const std::string& warning : order.warnings) {
-        const bool known = std::ranges::find(order_.warnings, warning) != order_.warnings.end();
-        if (!known) TL_LOG(warning, "supervisor", "{}", warning);
+    for (const CallOrder::Cycle& cycle : order.cycles) {
+        const auto known = std::ranges::find(order_.cycles, cycle.warning, &CallOrder::Cycle::warning);
+        if (known == order_.cycles.end()) TL_LOG(warning, "supervisor", "{}", cycle.warning);
     }
     order_ = std::move(order);
 }
