@@ -22,12 +22,12 @@ class HeadOnly final : public http::ServerExchange {
     http::Tunnel tunnel() override { return {}; }
     bool response_started() const override { return false; }
     void abort() override {}
-    rt::Cancel& cancel() override { return stop; }
+    rt::Cancel& cancel() override { return stop_; }
     std::optional<base::Result<http::Piece>> try_read() override { return std::nullopt; }
     rt::Task<base::Result<http::Piece>> read(rt::Wait) override {
         co_return base::fail(base::Code::internal, "a filter reads no body");
     }
-    const codec::HeaderTable& trailers() const override { return none; }
+    const codec::HeaderTable& trailers() const override { return none_; }
 
     codec::RequestHead head;
     net::Address client = *net::Address::parse("192.0.2.60:41000");
@@ -36,8 +36,8 @@ class HeadOnly final : public http::ServerExchange {
     static rt::Task<base::Result<void>> never() {
         co_return base::fail(base::Code::internal, "a filter sends nothing");
     }
-    rt::Cancel stop;
-    codec::HeaderTable none;
+    rt::Cancel stop_;
+    codec::HeaderTable none_;
 };
 
 struct Case {

@@ -137,9 +137,9 @@ pid_t start_child(const Prepared& ready) {
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
     const pid_t pid = ::vfork();  // NOLINT: see above
-    if (pid == 0) become(ready);
+    if (pid == 0) become(ready);  // NOLINT: it only makes calls that are safe there
     const int number = errno;
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);  // NOLINT: the parent, for become() does not return
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     errno = number;
     return pid;
 }

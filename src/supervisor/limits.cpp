@@ -112,8 +112,8 @@ Cgroups::Cgroups(const std::string& root, std::string_view self, std::string_vie
     }
 }
 
-Cgroups Cgroups::of_this_process(std::string root, std::string_view run_id) {
-    return {std::move(root), read_all("/proc/self/cgroup"), run_id};
+Cgroups Cgroups::of_this_process(const std::string& root, std::string_view run_id) {
+    return {root, read_all("/proc/self/cgroup"), run_id};
 }
 
 std::vector<std::string> Cgroups::homes() const {
