@@ -135,6 +135,11 @@ base::Result<void> System::register_services(const LoadedManifest& loaded) {
 }
 
 rt::Task<base::Result<std::vector<net::Address>>> System::resolve(std::string target, rt::Wait wait) {
+    if (target.starts_with("unix:")) {
+        auto path = net::Address::parse(target);
+        if (!path) co_return base::fail(std::move(path.error()));
+        co_return std::vector<net::Address>{std::move(*path)};
+    }
     const size_t colon = target.rfind(':');
     const auto port = static_cast<uint16_t>(std::stoul(target.substr(colon + 1)));
     auto found = co_await resolver_.resolve(target.substr(0, colon), port, wait);
