@@ -19,8 +19,6 @@ struct GuardSpec {
     std::string run_id;
     std::string state_dir;             // its *.sock are removed
     std::vector<std::string> cgroups;  // see Cgroups::homes()
-    char* title = nullptr;             // argv[0] and the bytes of all arguments: renamed in ps; nullptr: left alone
-    size_t title_size = 0;
 };
 
 class Guard {
