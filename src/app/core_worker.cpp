@@ -1,11 +1,22 @@
 #include "app/core_worker.h"
 
+#include <algorithm>
+
 namespace tl::app {
 
 void CoreWorker::apply(const PlaneSnapshotPtr& snapshot, base::TimePoint deadline) {
+    std::erase_if(former_, [](const auto& door) { return door.expired(); });
+    if (snapshot_ != nullptr) {
+        for (const auto& [key, door] : snapshot_->doors) former_.push_back(door.door);
+    }
     snapshot_ = snapshot;
     engine_.reserve(snapshot->series, snapshot->pools);
-    for (const auto& one : snapshot->upstreams) engine_.set_upstream(one.service, one.id, one.pool, one.rule);
+    std::vector<telemetry::NameId> used;
+    for (const auto& one : snapshot->upstreams) {
+        engine_.set_upstream(one.service, one.id, one.pool, one.rule);
+        used.push_back(one.id);
+    }
+    std::ranges::sort(used);
     for (auto it = open_.begin(); it != open_.end();) {
         const auto found = snapshot->doors.find(it->first);
         if (found == snapshot->doors.end()) {
@@ -17,6 +28,7 @@ void CoreWorker::apply(const PlaneSnapshotPtr& snapshot, base::TimePoint deadlin
         it->second->server.change_limits(found->second.rules.limits);
         ++it;
     }
+    engine_.keep_upstreams(used, former_);
 }
 
 void CoreWorker::open(const std::string& key, int listener) {

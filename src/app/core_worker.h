@@ -73,6 +73,7 @@ class CoreWorker {
 
     proxy::Engine engine_;
     PlaneSnapshotPtr snapshot_;
+    std::vector<std::weak_ptr<const proxy::Door>> former_;  // doors of snapshots before; those that requests still use
     std::map<std::string, std::unique_ptr<OpenDoor>> open_;
     rt::Gate closing_;
 };
