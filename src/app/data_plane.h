@@ -84,14 +84,18 @@ class DataPlane final : public proxy::EndpointSink, public registry::InFlightSou
     // "who waits for whom" of each core, or that it does not answer.
     [[nodiscard]] rt::Task<std::string> dump_tasks();
 
-    // Stops accepting everywhere, lets requests in flight finish until `deadline`, ends the cores.
-    [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline);
+    // Stops accepting everywhere, lets requests in flight finish until `deadline`, ends the cores. The error names the
+    // cores that were still busy a moment after the deadline: their threads cannot be joined, so the process has to end
+    // without it (this object must not be destroyed unless they end after all).
+    [[nodiscard]] rt::Task<base::Result<void>> stop(base::TimePoint deadline);
 
   private:
     struct OneCore {
         explicit OneCore(std::string name) : thread(std::move(name)) {}
         std::unique_ptr<CoreWorker> worker;  // lives on the thread, as does the gate of its end
         rt::Gate ending;
+        bool told = false;  // stop() has reached its mailbox
+        bool ended = false;
         rt::Core thread;
     };
 

@@ -63,6 +63,7 @@ System::System(SystemOptions options, LoadedManifest loaded)
       probes_(options_.inherited, options_.run_id),
       registry_({.sink = &plane_, .in_flight = &plane_, .commands = &probes_}),
       book_(registry_),
+      resolver_(options_.dns),
       supervisor_({.run_id = options_.run_id, .ports = loaded_->manifest.ports, .inherited = options_.inherited}, book_,
                   sidecars_),
       admin_(*this) {
@@ -89,6 +90,7 @@ rt::Task<base::Result<void>> System::start() {
     if (!used) co_return used;
     TL_CO_TRY(register_services(*loaded));
     co_await register_addresses(*loaded);
+    if (changes_.requested()) co_return base::fail(base::Code::cancelled, "stopped while it was starting");
 
     if (access_ != nullptr) gate_.spawn("access log", access_->run(plane_, life_));
     gate_.spawn("traffic meter", meter_loop());
@@ -260,7 +262,7 @@ std::vector<std::string> System::gateway_urls() const {
     return urls;
 }
 
-rt::Task<void> System::stop(base::TimePoint deadline, std::string reason) {
+rt::Task<base::Result<void>> System::stop(base::TimePoint deadline, std::string reason) {
     stopping_ = std::move(reason);
     changes_.request();
     // The public door first: what is in flight there still needs the services behind it.
@@ -273,7 +275,12 @@ rt::Task<void> System::stop(base::TimePoint deadline, std::string reason) {
     [[maybe_unused]] const auto closed = co_await plane_.apply(inner, {}, for_doors);
     co_await plane_.doors_closed(rt::this_loop().within(for_doors + 500ms));
     co_await supervisor_.stop_all(deadline);  // ends a change that is being made, too
-    while (changing_) co_await turn_over_.wait();
+    const base::TimePoint last = std::max(deadline, rt::this_loop().now()) + 500ms;
+    while (changing_) {
+        const rt::Wake wake = co_await turn_over_.wait({last, nullptr});
+        if (wake != rt::Wake::timeout) continue;
+        co_return base::fail(base::Code::timeout, "a change that was being made did not end in time");
+    }
     life_.request();
     co_await gate_.closed();
     for (size_t most = access_ != nullptr ? 1 : 0; most > 0;) most = co_await access_->drain(plane_);
@@ -281,7 +288,8 @@ rt::Task<void> System::stop(base::TimePoint deadline, std::string reason) {
     co_await admin_.stop(rt::this_loop().now() + 1s);
     co_await registry_.stop();
     co_await resolver_.stop();
-    co_await plane_.stop(deadline);
+    const auto ended = co_await plane_.stop(deadline);
+    co_return ended;
 }
 
 }  // namespace tl::app

@@ -27,6 +27,7 @@ struct SystemOptions {
     bool terminal = false;               // standard output is one
     bool colour = false;
     bool json = false;  // services' output as JSON lines
+    net::ResolverOptions dns;
 };
 
 // A line of a service's output as the console shows it.
@@ -42,9 +43,11 @@ class System final : public console::System {
     // Opens the admin door and all sockets, starts the cores, then the services. On an error nothing has been started
     // that stop() would not end.
     [[nodiscard]] rt::Task<base::Result<void>> start();
+    // Ends a start that waits for names, and a change that is being made; what was begun stands until stop().
+    void give_up() { changes_.request(); }
     // Services drained and ended, requests in flight finished, everything closed; shortly after `deadline` at the
-    // latest.
-    [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline, std::string reason);
+    // latest. The error says what did not end: then only the end of the process is left (the guard ends the services).
+    [[nodiscard]] rt::Task<base::Result<void>> stop(base::TimePoint deadline, std::string reason);
     // Set by the admin API.
     [[nodiscard]] rt::Event& stop_asked() { return stop_asked_; }
 

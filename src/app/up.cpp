@@ -93,6 +93,26 @@ rt::Task<void> reload(System& system) {
 // A terminal that was closed answers no question any more. Nobody could stop us by Ctrl-C then.
 bool lost_terminal(bool had_one) { return had_one && isatty(STDIN_FILENO) == 0; }
 
+// While starting: a Ctrl-C does not wait for names that nobody answers for.
+rt::Task<void> give_up_on_signal(System& system, rt::SignalReader& signals, rt::Cancel& started, std::string& reason) {
+    while (reason.empty()) {
+        const auto signal = co_await signals.next({base::kNever, &started});
+        if (!signal) co_return;
+        if (*signal == SIGINT || *signal == SIGTERM) reason = *signal == SIGINT ? "Ctrl-C" : "SIGTERM";
+    }
+    system.give_up();
+}
+
+rt::Task<base::Result<void>> start(System& system, rt::SignalReader& signals, std::string& reason) {
+    rt::Cancel over;
+    rt::Gate watch;
+    watch.spawn("signals while starting", give_up_on_signal(system, signals, over, reason));
+    const auto started = co_await system.start();
+    over.request();
+    co_await watch.closed();
+    co_return started;
+}
+
 // Signals until one of them, or the admin API, asks for the end. SIGHUP applies the manifest anew, unless it says that
 // the terminal was closed; SIGQUIT prints who waits for whom.
 rt::Task<std::string> wait_for_end(System& system, rt::SignalReader& signals, rt::Gate& reloads) {
@@ -136,6 +156,22 @@ rt::Task<void> end_on_second_signal(rt::SignalReader& signals, rt::Cancel& stopp
     }
 }
 
+// Whatever it is that does not end: says so, and who waits for whom, and ends the process. The guard takes the services
+// along.
+rt::Task<void> end_stuck(System& system, std::string what) {
+    const std::string dump = co_await system.dump_tasks();
+    TL_LOG(error, "up", "stopped by force: {}; the task dump says who waits for whom:\n{}", what, dump);
+    ::_exit(kFailed);
+}
+
+constexpr base::Duration kAfterGrace = 3s;
+
+// Should a wait without a deadline be left somewhere on the way down.
+rt::Task<void> end_in_time(System& system, base::TimePoint deadline, rt::Cancel& stopped) {
+    const rt::Wake wake = co_await rt::wait_for({deadline + kAfterGrace, &stopped});
+    if (wake == rt::Wake::timeout) co_await end_stuck(system, "the end took longer than the grace");
+}
+
 rt::Task<void> run_system(const UpOptions& options, Ground& ground, LoadedManifest loaded, int& exit_code) {
     const base::TimePoint began = base::steady_now();
     rt::SignalReader signals;
@@ -156,18 +192,24 @@ rt::Task<void> run_system(const UpOptions& options, Ground& ground, LoadedManife
     rt::Gate reloads;  // those that still run when the end is asked for are ended by stop()
     helpers.spawn("watch the guard", ground.guard.watch({base::kNever, &stopped}));
 
-    const auto started = co_await system.start();
-    std::string reason = "not started";
-    if (started) {
-        exit_code = kOk;
+    std::string reason;
+    const auto started = co_await start(system, signals, reason);
+    if (started || !reason.empty()) exit_code = kOk;
+    if (started && reason.empty()) {
         print_banner(system, options, base::steady_now() - began);
         reason = co_await wait_for_end(system, signals, reloads);
-        TL_LOG(info, "up", "stopping: {}; at most {}, again to end at once", reason, base::format_duration(grace));
-    } else {
+    }
+    if (reason.empty()) {
         fmt::print(stderr, "trunkline: {}\n", started.error().message());
+        reason = "not started";
+    } else {
+        TL_LOG(info, "up", "stopping: {}; at most {}, again to end at once", reason, base::format_duration(grace));
     }
     helpers.spawn("second signal", end_on_second_signal(signals, stopped));
-    co_await system.stop(rt::this_loop().now() + grace, reason);
+    const base::TimePoint deadline = rt::this_loop().now() + grace;
+    helpers.spawn("end in time", end_in_time(system, deadline, stopped));
+    const auto ended = co_await system.stop(deadline, reason);
+    if (!ended) co_await end_stuck(system, ended.error().message());
     stopped.request();
     co_await helpers.closed();
     co_await reloads.closed();
