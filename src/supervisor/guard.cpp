@@ -101,6 +101,12 @@ base::Result<void> Guard::start(GuardSpec spec) {
     return {};
 }
 
+void Guard::take_over(GuardSpec spec, pid_t pid, int pipe) {
+    spec_ = std::move(spec);
+    pid_ = pid;
+    pipe_ = pipe;
+}
+
 rt::Task<void> Guard::watch(rt::Wait wait) {
     for (;;) {
         const int process = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));

@@ -107,10 +107,14 @@ base::TimePoint Supervisor::callee_deadline(const Service& caller, const std::st
 
 std::shared_ptr<Instance> Supervisor::launch(Service& service, SpecPtr spec, Trust trust) {
     auto instance = service.add_instance(std::move(spec), trust);
-    // The frame keeps the instance as long as it runs.
-    auto run = [](std::shared_ptr<Instance> kept) -> rt::Task<void> { co_await kept->run(); };
-    gate_.spawn("instance", run(instance));
+    run(instance);
     return instance;
+}
+
+void Supervisor::run(const std::shared_ptr<Instance>& instance) {
+    // The frame keeps the instance as long as it runs.
+    auto life = [](std::shared_ptr<Instance> kept) -> rt::Task<void> { co_await kept->run(); };
+    gate_.spawn("instance", life(instance));
 }
 
 Supervisor::ServicePtr Supervisor::find(std::string_view name) const {
