@@ -55,6 +55,35 @@ void CoreWorker::count_connections() {
     for (const auto& [key, door] : open_) count(*door);
 }
 
+std::map<std::string, int> CoreWorker::listeners() const {
+    std::map<std::string, int> all;
+    for (const auto& [key, door] : open_) all[key] = door->server.listener_fd();
+    return all;
+}
+
+rt::Task<void> CoreWorker::drain(std::shared_ptr<OpenDoor> door, base::TimePoint deadline) {
+    co_await door->server.drain(deadline);
+    std::erase(draining_, door);
+}
+
+void CoreWorker::drain(base::TimePoint deadline) {
+    for (auto& [key, door] : open_) draining_.emplace_back(std::move(door));
+    open_.clear();
+    const auto all = draining_;
+    for (const auto& door : all) closing_.spawn("drain a door", drain(door, deadline));
+}
+
+void CoreWorker::hurry(base::TimePoint deadline) {
+    for (const auto& door : draining_) closing_.spawn("hurry a door", drain(door, deadline));
+}
+
+CoreWorker::Load CoreWorker::load() const {
+    Load load{.doors = closing_.count() + open_.size()};
+    for (const auto& door : draining_) load.connections += door->server.stats().open;
+    for (const auto& [key, door] : open_) load.connections += door->server.stats().open;
+    return load;
+}
+
 rt::Task<void> CoreWorker::stop(base::TimePoint deadline) {
     for (auto& [key, door] : open_) closing_.spawn("close a door", close(std::move(door), deadline));
     open_.clear();

@@ -56,7 +56,7 @@ System::System(SystemOptions options, LoadedManifest loaded)
     : options_(std::move(options)),
       loaded_(std::make_shared<const LoadedManifest>(std::move(loaded))),
       words_{.names = &names_, .cause = cause_code, .cause_sentence = cause_sentence, .outcome = outcome_word},
-      plane_({.cores = cores_of(loaded_->manifest),
+      plane_({.cores = options_.cores > 0 ? options_.cores : cores_of(loaded_->manifest),
               .records = loaded_->manifest.telemetry.records,
               .names = &names_,
               .report = [this](const proxy::OutcomeReport& outcome) { registry_.report(outcome); }}),
@@ -92,12 +92,16 @@ rt::Task<base::Result<void>> System::start() {
     co_await register_addresses(*loaded);
     if (changes_.requested()) co_return base::fail(base::Code::cancelled, "stopped while it was starting");
 
-    if (access_ != nullptr) gate_.spawn("access log", access_->run(plane_, life_));
-    gate_.spawn("traffic meter", meter_loop());
-    gate_.spawn("services' output", print_output());
+    run_background();
     supervisor_.start(specs_of(loaded->manifest, loaded->folder));
     revision_ = 1;
     co_return base::Result<void>{};
+}
+
+void System::run_background() {
+    if (access_ != nullptr) gate_.spawn("access log", access_->run(plane_, life_));
+    gate_.spawn("traffic meter", meter_loop());
+    gate_.spawn("services' output", print_output());
 }
 
 // Binds what is new first: a port that is taken changes nothing.
@@ -272,8 +276,10 @@ rt::Task<base::Result<void>> System::stop(base::TimePoint deadline, std::string 
     std::erase_if(inner->doors, [](const auto& door) { return door.first.starts_with("gateway "); });
     // A third of the time is kept for the services, should tunnels and streams use up the rest.
     const base::Duration for_doors = left * 2 / 3;
+    former_.end_by(rt::this_loop().now() + for_doors);
     [[maybe_unused]] const auto closed = co_await plane_.apply(inner, {}, for_doors);
     co_await plane_.doors_closed(rt::this_loop().within(for_doors + 500ms));
+    if (former_.active()) co_await former_.over().wait(rt::this_loop().within(1s));
     co_await supervisor_.stop_all(deadline);  // ends a change that is being made, too
     const base::TimePoint last = std::max(deadline, rt::this_loop().now()) + 500ms;
     while (changing_) {
