@@ -117,6 +117,7 @@ class System final : public console::System {
     [[nodiscard]] Handover make_handover(const std::vector<DataPlane::OpenSockets>& sockets) const;
     [[nodiscard]] base::Error hand_over(const std::string& binary, const Handover& left);
     [[nodiscard]] rt::Task<base::Result<void>> take_doors(const LoadedManifest& loaded, const Handover& left);
+    void end_strays(const Handover& left, const HandoverTicket& ticket);
     [[nodiscard]] base::Result<void> restore_instances(const Handover& left);
     [[nodiscard]] rt::Task<base::Result<void>> former_ended(console::ProgressSink& sink);
     // system_views.cpp

@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
 #include <map>
+#include <set>
 
 #include "app/next_program.h"
 #include "app/system.h"
@@ -172,9 +174,7 @@ rt::Task<base::Result<void>> System::resume(const Handover& left, const Handover
     const LoadedPtr loaded = loaded_;
     started_ = left.started;
     revision_ = left.revision;
-    upgrades_ = left.upgrades + (ticket.failed.empty() ? 1 : 0);
-    upgraded_from_ = ticket.failed.empty() ? left.version : "";
-    upgrade_failed_ = ticket.failed;
+    upgrades_ = left.upgrades;
     const auto own = [](int fd) { return fd < 0 ? -1 : ::fcntl(fd, F_DUPFD_CLOEXEC, 3); };
     TL_CO_TRY(admin_.start({.state_dir = options_.state_dir,
                             .http = {},
@@ -182,8 +182,10 @@ rt::Task<base::Result<void>> System::resume(const Handover& left, const Handover
                             .http_fd = own(left.admin_http)}));
     auto access =
         AccessWriter::open(loaded->manifest.telemetry, loaded->folder, options_.terminal, options_.colour, words_);
-    if (!access) co_return base::fail(std::move(access.error()));
-    access_ = std::move(*access);
+    if (!access && ticket.failed.empty()) co_return base::fail(std::move(access.error()));
+    // On the way back there is no other way: requests matter more than their log.
+    if (!access) TL_LOG(error, "up", "there is no access log from now on: {}", access.error().message());
+    if (access) access_ = std::move(*access);
     co_await plane_.start();
     const auto opened = co_await take_doors(*loaded, left);
     if (!opened) co_return opened;
@@ -191,6 +193,7 @@ rt::Task<base::Result<void>> System::resume(const Handover& left, const Handover
         TL_CO_TRY(former_.start(ticket.former, own(ticket.former_link), left.grace));
         gate_.spawn("the former program", former_.watch({base::kNever, &life_}));
     }
+    end_strays(left, ticket);
     supervisor_.resume(specs_of(loaded->manifest, loaded->folder), left.estate);
     run_background();
     // Until here the former program could have had it all back.
@@ -201,6 +204,10 @@ rt::Task<base::Result<void>> System::resume(const Handover& left, const Handover
         if (fd >= 0) ::close(fd);
     }
     set_over_exec(left.descriptors(), OverExec::close);
+    // Last, for the command takes it as the word that all went well.
+    upgrades_ += ticket.failed.empty() ? 1 : 0;
+    upgraded_from_ = ticket.failed.empty() ? left.version : "";
+    upgrade_failed_ = ticket.failed;
     co_return base::Result<void>{};
 }
 
@@ -254,6 +261,30 @@ base::Result<void> System::restore_instances(const Handover& left) {
     }
     for (auto& [service, instances] : by_service) TL_TRY(registry_.restore(service, std::move(instances)));
     return {};
+}
+
+namespace {
+
+constexpr base::Duration kStrayTime = 10s;  // the longest that a probe by a command takes by default
+
+rt::Task<void> reap_stray(rt::Process process, rt::Cancel& life) {
+    [[maybe_unused]] const auto ended = co_await process.wait(rt::this_loop().within(kStrayTime, &life));
+}
+
+}  // namespace
+
+// Children that the program before was waiting for when it left: commands that probe. Nobody would reap them.
+void System::end_strays(const Handover& left, const HandoverTicket& ticket) {
+    std::set<pid_t> known{left.guard, ticket.former};
+    for (const auto& service : left.estate.services) {
+        for (const auto& instance : service.instances) known.insert(instance.pid);
+    }
+    std::ifstream children{fmt::format("/proc/self/task/{}/children", getpid())};
+    for (pid_t pid = 0; children >> pid;) {
+        if (known.contains(pid)) continue;
+        auto process = rt::Process::take_over(pid, rt::Process::Target::group);
+        if (process) gate_.spawn("a stray child", reap_stray(std::move(*process), life_));
+    }
 }
 
 // A change now would not be seen by requests that the former program still has.
