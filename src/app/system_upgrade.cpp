@@ -24,7 +24,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr base::Duration kPause = 1s;         // for the cores to leave their loops
+constexpr base::Duration kAnswer = 1s;        // of the cores, for their sockets
+constexpr base::Duration kPause = 300ms;      // for the cores to leave their loops: some wait for the last one
 constexpr base::Duration kLinesGoOut = 20ms;  // for the last words to the command, before its connection ends
 
 class Fd {
@@ -69,7 +70,7 @@ rt::Task<base::Result<void>> System::upgrade(std::string binary, console::Progre
     const auto next = co_await ask_version(binary);
     if (!next) co_return base::fail(next.error());
     sink.on_progress(fmt::format("{} is version {}; this is {}", binary, *next, version()));
-    const auto sockets = co_await plane_.sockets(rt::this_loop().within(kPause));
+    const auto sockets = co_await plane_.sockets(rt::this_loop().within(kAnswer));
     if (!sockets) co_return base::fail(sockets.error());
     const auto file = make_memory_file(write_handover(make_handover(*sockets)));
     if (!file) co_return base::fail(file.error());

@@ -193,9 +193,7 @@ rt::Task<void> end_in_time(System& system, base::TimePoint deadline, rt::Cancel&
 rt::Task<base::Result<void>> resume(System& system, const Inherited& inherited) {
     WayBack back{inherited.left, inherited.ticket};
     const auto resumed = co_await system.resume(inherited.left, inherited.ticket);
-    // Once: a former program that cannot go on either must not try for ever.
-    const bool returned = !inherited.ticket.failed.empty();
-    if (!resumed && !returned) back.go(resumed.error().message());
+    if (!resumed) back.go(resumed.error().message());
     if (resumed && inherited.ticket.failed.empty()) {
         TL_LOG(info, "up", "upgraded: version {} goes on where {} was", version(), inherited.left.version);
     } else if (resumed) {

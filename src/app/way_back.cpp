@@ -81,6 +81,7 @@ HandoverTicket told(HandoverTicket ticket, std::string why) {
 std::atomic<const Call*> g_after_crash{nullptr};
 
 void on_fatal(int number) {
+    ::alarm(0);  // it would go on over exec
     if (const Call* call = g_after_crash.exchange(nullptr)) (void)call->run();
     ::signal(number, SIG_DFL);
     ::raise(number);
@@ -109,6 +110,8 @@ struct WayBack::Prepared {
 
 WayBack::WayBack(const Handover& left, HandoverTicket ticket)
     : prepared_(std::make_unique<Prepared>(left, std::move(ticket))) {
+    // A former program that comes back has no other to go back to: it must not try for ever.
+    if (!prepared_->ticket.failed.empty()) return;
     g_after_crash = &prepared_->after_crash;
     handle_fatal(on_fatal);
     ::alarm(kLongest);
@@ -121,6 +124,7 @@ WayBack::~WayBack() {
 }
 
 void WayBack::go(const std::string& why) {
+    if (!prepared_->ticket.failed.empty()) return;
     ::alarm(0);
     const base::Error error = become(path_of(prepared_->ticket.program), told(prepared_->ticket, why), prepared_->kept);
     TL_LOG(error, "up", "the former program cannot be run again: {}", error.message());

@@ -1,5 +1,6 @@
 // While a program takes over from another (decision 0009): a crash or a hang runs the former one again, with the same
-// handover, so that the system goes on. One at a time in a process, on main's thread, from construction to destruction.
+// handover, so that the system goes on; but not the one that came back so itself. One at a time in a process, on main's
+// thread, from construction to destruction.
 #pragma once
 
 #include <string>
