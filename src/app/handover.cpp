@@ -211,13 +211,14 @@ struct Reader {
     }
     template <class T>
     static void decode(const Json& from, std::vector<T>& values) {
-        for (const Json& each : from) decode(each, values.emplace_back());
+        for (const Json& each : from.get_ref<const Json::array_t&>()) decode(each, values.emplace_back());
     }
     template <class T>
     static void decode(const Json& from, T& value) {
         if constexpr (std::is_arithmetic_v<T> || std::same_as<T, std::string>) {
             value = from.get<T>();
         } else {
+            [[maybe_unused]] const auto& object = from.get_ref<const Json::object_t&>();  // throws if it is none
             Reader inner{from};
             fields(inner, value);
         }
