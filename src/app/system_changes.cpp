@@ -192,6 +192,8 @@ rt::Task<console::PlanResult> System::apply(std::string text, std::string file, 
     if (!next.good()) co_return std::unexpected(refused(next));
     if (auto may = may_change(); !may) co_return std::unexpected(refused(std::move(may.error())));
     const Turn turn{*this};
+    auto alone = co_await former_ended(sink);
+    if (!alone) co_return std::unexpected(refused(std::move(alone.error())));
     console::PlanView view = make_plan(next);
     const auto done = co_await carry_out(std::make_shared<const LoadedManifest>(std::move(next)), sink);
     if (!done) co_return std::unexpected(refused(done.error()));
@@ -209,6 +211,7 @@ rt::Task<base::Result<void>> System::carry_out(LoadedPtr next, console::Progress
     auto used = co_await use_plane(*opened);
     if (!used) co_return used;
     loaded_ = opened;
+    half_applied_ = true;
     ++revision_;
     TL_CO_TRY(register_services(both));
     co_await register_addresses(both);
@@ -224,6 +227,7 @@ rt::Task<base::Result<void>> System::carry_out(LoadedPtr next, console::Progress
     used = co_await use_plane(both);
     if (!used) co_return used;
     loaded_ = next;
+    half_applied_ = false;
     co_await run_services(next_specs, sink, failures);
     co_await retire_addresses(*next);
     retire_services(*before, *next);
@@ -267,6 +271,8 @@ rt::Task<base::Result<void>> System::restart(std::string service, console::Progr
     }
     if (auto may = may_change(); !may) co_return may;
     const Turn turn{*this};
+    const auto alone = co_await former_ended(sink);
+    if (!alone) co_return alone;
     sink.on_progress(fmt::format("{}: replacing its instances one by one", service));
     const auto restarted = co_await supervisor_.restart(service, {base::kNever, &changes_});
     co_return restarted;

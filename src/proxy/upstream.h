@@ -1,5 +1,5 @@
-// One service as one core sees it: its instances, and who gets the next request. Lives as long as the engine, across
-// reloads, so that pools and counts carry over. One core; no locks.
+// One service as one core sees it: its instances, and who gets the next request. Lives across reloads, so
+// that pools and counts carry over, until no snapshot and no request names the service. One core; no locks.
 #pragma once
 
 #include <memory>
