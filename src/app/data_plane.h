@@ -84,7 +84,7 @@ class DataPlane final : public proxy::EndpointSink, public registry::InFlightSou
     // "who waits for whom" of each core, or that it does not answer.
     [[nodiscard]] rt::Task<std::string> dump_tasks();
 
-    // ---- For an upgrade: see docs/decisions/0009.
+    // ---- For an upgrade: see docs/decisions/0010.
     // The doors with their sockets, which stay the servers' own.
     struct OpenSockets {
         std::string key;

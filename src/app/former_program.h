@@ -1,5 +1,5 @@
 // The program of before an upgrade, while it finishes the connections that it had: a fork of this process, made before
-// the next program took its place (decision 0009). Here is how it lives, and how the next program looks after it.
+// the next program took its place (decision 0010). Here is how it lives, and how the next program looks after it.
 #pragma once
 
 #include <optional>

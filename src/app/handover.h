@@ -1,5 +1,5 @@
 // What the program that runs leaves to the one that takes its place in the same process (`trunkline upgrade`, decision
-// 0009): descriptors, live services, what is known of their health. Written as JSON into a memory file, whose number
+// 0010): descriptors, live services, what is known of their health. Written as JSON into a memory file, whose number
 // the next program finds in its environment. Keys that one side does not know are ignored, so that neighbouring
 // versions understand each other; kFormat grows when that is not enough.
 #pragma once

@@ -1,5 +1,5 @@
 // The change of the program itself, at both ends: what is left is gathered and handed over by exec, in the same
-// process; and the next program goes on with it. See decision 0009 and docs/upgrade.md.
+// process; and the next program goes on with it. See decision 0010 and docs/upgrade.md.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>

@@ -1,4 +1,4 @@
-// While a program takes over from another (decision 0009): a crash or a hang runs the former one again, with the same
+// While a program takes over from another (decision 0010): a crash or a hang runs the former one again, with the same
 // handover, so that the system goes on; but not the one that came back so itself. One at a time in a process, on main's
 // thread, from construction to destruction.
 #pragma once
