@@ -138,9 +138,13 @@ def wait_ready(port, process, log, seconds=10.0, want=200):
 BODY = "x" * 64
 
 
-def start_nginx_backend(folder, cpu=None):
-    """One nginx worker that answers 64 bytes; its port."""
+def start_nginx_backend(folder, cpu=None, body=len(BODY)):
+    """One nginx worker that answers `body` bytes; its port. It listens on backend.sock in the folder, too."""
     port = free_port()
+    answer = f'default_type text/plain; return 200 "{"x" * body}";'
+    if body > 2048:  # more than nginx takes in its configuration
+        (folder / "body").write_text("x" * body)
+        answer = f"root {folder}; try_files /body =404; open_file_cache max=10;"
     config = folder / "backend.conf"
     config.write_text(f"""
 daemon off; master_process off; pid {folder}/backend.pid; error_log {folder}/backend.log;
@@ -150,7 +154,8 @@ http {{
   access_log off; keepalive_requests 1000000000; keepalive_timeout 300s;
   client_body_temp_path {folder}/b1; proxy_temp_path {folder}/b2; fastcgi_temp_path {folder}/b3;
   uwsgi_temp_path {folder}/b4; scgi_temp_path {folder}/b5;
-  server {{ listen 127.0.0.1:{port} backlog=8192; location / {{ default_type text/plain; return 200 "{BODY}"; }} }}
+  server {{ listen 127.0.0.1:{port} backlog=8192; listen unix:{folder}/backend.sock backlog=8192;
+    location / {{ {answer} }} }}
 }}
 """)
     log = folder / "backend.log"
@@ -172,7 +177,7 @@ gateway:
 contexts:
   bench:
     backend:
-      address: 127.0.0.1:{backend}
+      address: {backend if str(backend).startswith("unix:") else f"127.0.0.1:{backend}"}
 telemetry:
   access_log: none
 {extra}""")
@@ -180,10 +185,11 @@ telemetry:
 
 
 def start_trunkline(binary, folder, backend, cpu=None):
-    """(process, port) of a gateway in front of `backend`."""
+    """(process, port) of a gateway in front of `backend`, a port or "unix:PATH"."""
     port = free_port()
-    log = folder / "trunkline.log"
-    process = start([binary, "up", "--manifest", trunkline_manifest(folder / "trunkline", port, backend)], log, cpu)
+    name = "unix" if str(backend).startswith("unix:") else "trunkline"
+    log = folder / f"{name}.log"
+    process = start([binary, "up", "--manifest", trunkline_manifest(folder / name, port, backend)], log, cpu)
     wait_ready(port, process, log)
     return process, port
 

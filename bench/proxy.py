@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """CPU per proxied request, side by side: ./dev bench proxy.
 
-One nginx backend answers 64 bytes; nginx, HAProxy, a raw byte relay (the floor) and Trunkline stand in
+One nginx backend answers 64 bytes (--body); nginx, HAProxy, a raw byte relay (the floor) and Trunkline stand in
 front of it in turn, each with one thread. wrk keeps 64 connections busy. Rounds are interleaved
 (A B C D A B C D ...), so that whatever else the machine does hits all rows alike; the median counts.
 CPU is the proxy's own, all its threads and workers, divided by the requests that were answered.
@@ -109,15 +109,17 @@ def make_rows(options, folder, backend, cpu):
     add("nginx", measure.find("nginx"), "not installed", lambda: start_nginx(folder, backend, cpu))
     add("haproxy", measure.find("haproxy"), "not installed", lambda: start_haproxy(folder, backend, cpu))
     add("relay", relay.exists(), "not built", lambda: start_relay(relay, folder, backend, cpu))
-    if not options.only or "trunkline" in options.only:
+    for name, where in (("trunkline", backend), ("unix", f"unix:{folder}/backend.sock")):
+        if (name not in options.only) if options.only else (name == "unix" and not options.unix):
+            continue
         try:
             if not trunkline.exists():
                 raise RuntimeError("not built")
-            process, port = measure.start_trunkline(trunkline, folder, backend, cpu)
-            rows.append(Row("trunkline", process, port))
+            process, port = measure.start_trunkline(trunkline, folder, where, cpu)
+            rows.append(Row(name, process, port))
         except RuntimeError as error:
             # The other rows are worth having all the same.
-            rows.append(Row("trunkline", absent=str(error).rstrip()))
+            rows.append(Row(name, absent=str(error).rstrip()))
     return rows
 
 
@@ -176,8 +178,10 @@ def parse():
     parser.add_argument("--bin-dir", type=pathlib.Path, default=pathlib.Path("build/release/bin"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4, help="of load for each row in each round")
-    parser.add_argument("--only", action="append", choices=["nginx", "haproxy", "relay", "trunkline"],
+    parser.add_argument("--only", action="append", choices=["nginx", "haproxy", "relay", "trunkline", "unix"],
                         help="measure this row only (repeat for more)")
+    parser.add_argument("--unix", action="store_true", help="add a row of Trunkline with the service on a Unix socket")
+    parser.add_argument("--body", type=int, default=len(measure.BODY), help="bytes of an answer")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON instead of the table")
     options = parser.parse_args()
     options.bin_dir = options.bin_dir.resolve()
@@ -195,10 +199,10 @@ def run():
         if not measure.find(program):
             raise RuntimeError(f"{program} is not installed; ./dev bench installs it")
     folder = measure.workdir()
-    backend = measure.start_nginx_backend(folder, load_cpu)
+    backend = measure.start_nginx_backend(folder, load_cpu, options.body)
     rows = make_rows(options, folder, backend, proxy_cpu)
     present = [row for row in rows if not row.absent]
-    say(f"{CONNECTIONS} connections, 64-byte answers; {options.rounds} rounds of {options.seconds} s for each of: "
+    say(f"{CONNECTIONS} connections, {options.body}-byte answers; {options.rounds} rounds of {options.seconds} s for each of: "
         + ", ".join(row.name for row in present))
     for row in present:
         wrk(row.port, WARM_UP_SECONDS, load_cpu)

@@ -63,17 +63,13 @@ void check_calls(const Manifest& manifest, const Names& names, Diagnostics& diag
                          .folder = {},
                          .fingerprint = {}});
     }
-    const std::vector<std::string> cycles = supervisor::make_call_order(specs).warnings;
-    for (const std::string& cycle : cycles) {
-        // A cycle has no one place: the first service that it names is where it is said.
+    for (const supervisor::CallOrder::Cycle& cycle : supervisor::make_call_order(specs).cycles) {
+        // A cycle has no one place: the first service of it is where it is said.
         Position at;
         for (const NamedService& service : services_of(manifest)) {
-            const std::string& name = service.name->value;
-            // A name is followed by a comma or a space, so that "order" is not taken for "order-book".
-            const bool first = cycle.starts_with(name) && (cycle[name.size()] == ',' || cycle[name.size()] == ' ');
-            if (first) at = service.name->at;
+            if (service.name->value == cycle.services.front()) at = service.name->at;
         }
-        diagnostics.warning(at, cycle);
+        diagnostics.warning(at, cycle.warning);
     }
 }
 
@@ -105,9 +101,12 @@ void check_routes(const Manifest& manifest, const Names& names, Diagnostics& dia
     }
     for (const auto& [strong, weak] : proxy::RouteTable::shadowed(rules)) {
         if (tied.contains(weak)) continue;
-        diagnostics.warning(
-            place(weak),
-            fmt::format("this route never gets a request: the one in line {} takes them all", place(strong).line));
+        diagnostics.add({.severity = manifest::Severity::warning,
+                         .at = place(weak),
+                         .message = fmt::format("this route never gets a request: the one in line {} takes them all",
+                                                place(strong).line),
+                         .hint = {},
+                         .kind = std::string{kShadowedRoute}});
     }
 }
 

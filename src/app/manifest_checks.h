@@ -3,10 +3,14 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "app/manifest_model.h"
 
 namespace tl::app {
+
+// The kind of the warning about a route that never gets a request.
+inline constexpr std::string_view kShadowedRoute = "shadowed_route";
 
 void check_manifest(const Manifest& manifest, const std::string& folder, manifest::Diagnostics& diagnostics);
 

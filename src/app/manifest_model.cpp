@@ -19,13 +19,17 @@ namespace {
 constexpr std::streamoff kMostBytes = 1 << 20;
 
 std::optional<std::string> check_target(std::string_view text) {
+    if (text.starts_with("unix:")) {
+        if (text.starts_with("unix:/") && net::Address::parse(text)) return std::nullopt;
+        return "must be unix: and a whole path of at most 107 bytes, such as unix:/run/orders.sock";
+    }
     const size_t colon = text.rfind(':');
     uint16_t port = 0;
     const bool has_port =
         colon != std::string_view::npos &&
         std::from_chars(text.data() + colon + 1, text.data() + text.size(), port).ptr == text.data() + text.size();
     if (has_port && port != 0 && colon > 0 && codec::is_valid_authority(text)) return std::nullopt;
-    return "must be HOST:PORT, such as 127.0.0.1:9000";
+    return "must be HOST:PORT, such as 127.0.0.1:9000, or unix:/PATH";
 }
 
 const Object<TelemetryConfig>& telemetry_schema() {
@@ -61,8 +65,9 @@ const Object<ServiceConfig>& service_schema() {
         Object<ServiceConfig>("a service")
             .position(&ServiceConfig::at)
             .include(&ServiceConfig::run, supervisor::run_schema())
-            .field("address", &ServiceConfig::address,
-                   manifest::list_of(manifest::text("HOST:PORT").check(check_target)).unique().or_single())
+            .field(
+                "address", &ServiceConfig::address,
+                manifest::list_of(manifest::text("HOST:PORT or unix:/PATH").check(check_target)).unique().or_single())
             .doc("Where the service is, when others run it; a list for several instances.")
             .example("10.0.0.5:9000")
             .include(&ServiceConfig::health, registry::service_health_schema())

@@ -19,7 +19,7 @@ namespace tl::app {
 struct ServiceConfig {
     manifest::Position at;
     supervisor::RunConfig run;
-    std::vector<manifest::Located<std::string>> address;  // HOST:PORT of what others run
+    std::vector<manifest::Located<std::string>> address;  // HOST:PORT or unix:/PATH of what others run
     registry::ServiceHealthConfig health;
     mesh::MeshConfig mesh;
 };

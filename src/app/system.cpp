@@ -57,13 +57,14 @@ System::System(SystemOptions options, LoadedManifest loaded)
     : options_(std::move(options)),
       loaded_(std::make_shared<const LoadedManifest>(std::move(loaded))),
       words_{.names = &names_, .cause = cause_code, .cause_sentence = cause_sentence, .outcome = outcome_word},
-      plane_({.cores = cores_of(loaded_->manifest),
+      plane_({.cores = options_.cores > 0 ? options_.cores : cores_of(loaded_->manifest),
               .records = loaded_->manifest.telemetry.records,
               .names = &names_,
               .report = [this](const proxy::OutcomeReport& outcome) { registry_.report(outcome); }}),
       probes_(options_.inherited, options_.run_id),
       registry_({.sink = &plane_, .in_flight = &plane_, .commands = &probes_}),
       book_(registry_),
+      resolver_(options_.dns),
       supervisor_({.run_id = options_.run_id, .ports = loaded_->manifest.ports, .inherited = options_.inherited}, book_,
                   sidecars_),
       admin_(*this) {
@@ -90,13 +91,18 @@ rt::Task<base::Result<void>> System::start() {
     if (!used) co_return used;
     TL_CO_TRY(register_services(*loaded));
     co_await register_addresses(*loaded);
+    if (changes_.requested()) co_return base::fail(base::Code::cancelled, "stopped while it was starting");
 
-    if (access_ != nullptr) gate_.spawn("access log", access_->run(plane_, life_));
-    gate_.spawn("traffic meter", meter_loop());
-    gate_.spawn("services' output", print_output());
+    run_background();
     supervisor_.start(specs_of(loaded->manifest, loaded->folder));
     revision_ = 1;
     co_return base::Result<void>{};
+}
+
+void System::run_background() {
+    if (access_ != nullptr) gate_.spawn("access log", access_->run(plane_, life_));
+    gate_.spawn("traffic meter", meter_loop());
+    gate_.spawn("services' output", print_output());
 }
 
 // Binds what is new first: a port that is taken changes nothing.
@@ -136,6 +142,11 @@ base::Result<void> System::register_services(const LoadedManifest& loaded) {
 }
 
 rt::Task<base::Result<std::vector<net::Address>>> System::resolve(std::string target, rt::Wait wait) {
+    if (target.starts_with("unix:")) {
+        auto path = net::Address::parse(target);
+        if (!path) co_return base::fail(std::move(path.error()));
+        co_return std::vector<net::Address>{std::move(*path)};
+    }
     const size_t colon = target.rfind(':');
     const auto port = static_cast<uint16_t>(std::stoul(target.substr(colon + 1)));
     auto found = co_await resolver_.resolve(target.substr(0, colon), port, wait);
@@ -261,7 +272,7 @@ std::vector<std::string> System::gateway_urls() const {
     return urls;
 }
 
-rt::Task<void> System::stop(base::TimePoint deadline, std::string reason) {
+rt::Task<base::Result<void>> System::stop(base::TimePoint deadline, std::string reason) {
     stopping_ = std::move(reason);
     changes_.request();
     // The public door first: what is in flight there still needs the services behind it.
@@ -271,10 +282,17 @@ rt::Task<void> System::stop(base::TimePoint deadline, std::string reason) {
     std::erase_if(inner->doors, [](const auto& door) { return door.first.starts_with("gateway "); });
     // A third of the time is kept for the services, should tunnels and streams use up the rest.
     const base::Duration for_doors = left * 2 / 3;
+    former_.end_by(rt::this_loop().now() + for_doors);
     [[maybe_unused]] const auto closed = co_await plane_.apply(inner, {}, for_doors);
     co_await plane_.doors_closed(rt::this_loop().within(for_doors + 500ms));
+    if (former_.active()) co_await former_.over().wait(rt::this_loop().within(1s));
     co_await supervisor_.stop_all(deadline);  // ends a change that is being made, too
-    while (changing_) co_await turn_over_.wait();
+    const base::TimePoint last = std::max(deadline, rt::this_loop().now()) + 500ms;
+    while (changing_) {
+        const rt::Wake wake = co_await turn_over_.wait({last, nullptr});
+        if (wake != rt::Wake::timeout) continue;
+        co_return base::fail(base::Code::timeout, "a change that was being made did not end in time");
+    }
     life_.request();
     co_await gate_.closed();
     for (size_t most = access_ != nullptr ? 1 : 0; most > 0;) most = co_await access_->drain(plane_);
@@ -282,7 +300,8 @@ rt::Task<void> System::stop(base::TimePoint deadline, std::string reason) {
     co_await admin_.stop(rt::this_loop().now() + 1s);
     co_await registry_.stop();
     co_await resolver_.stop();
-    co_await plane_.stop(deadline);
+    const auto ended = co_await plane_.stop(deadline);
+    co_return ended;
 }
 
 }  // namespace tl::app

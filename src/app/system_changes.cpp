@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "app/manifest_checks.h"
 #include "app/plan_settings.h"
 #include "app/system.h"
 #include "base/text.h"
@@ -171,7 +172,7 @@ console::PlanView System::make_plan(const LoadedManifest& next) const {
                                 fmt::format("{} (was {})", listens(next.manifest), listens(loaded_->manifest))});
     }
     for (const auto& diagnostic : next.diagnostics.sorted()) {
-        const bool shadow = diagnostic.message.find("never gets a request") != std::string::npos;
+        const bool shadow = diagnostic.kind == kShadowedRoute;
         const std::string line = fmt::format("line {}: {}", diagnostic.at.line, diagnostic.message);
         (shadow ? view.shadows : view.warnings).push_back(line);
     }
@@ -196,6 +197,8 @@ rt::Task<console::PlanResult> System::apply(std::string text, std::string file, 
     if (!next.good()) co_return std::unexpected(refused(next));
     if (auto may = may_change(); !may) co_return std::unexpected(refused(std::move(may.error())));
     const Turn turn{*this};
+    auto alone = co_await former_ended(sink);
+    if (!alone) co_return std::unexpected(refused(std::move(alone.error())));
     console::PlanView view = make_plan(next);
     const auto done = co_await carry_out(std::make_shared<const LoadedManifest>(std::move(next)), sink);
     if (!done) co_return std::unexpected(refused(done.error()));
@@ -213,6 +216,7 @@ rt::Task<base::Result<void>> System::carry_out(LoadedPtr next, console::Progress
     auto used = co_await use_plane(*opened);
     if (!used) co_return used;
     loaded_ = opened;
+    half_applied_ = true;
     ++revision_;
     TL_CO_TRY(register_services(both));
     co_await register_addresses(both);
@@ -228,6 +232,7 @@ rt::Task<base::Result<void>> System::carry_out(LoadedPtr next, console::Progress
     used = co_await use_plane(both);
     if (!used) co_return used;
     loaded_ = next;
+    half_applied_ = false;
     co_await run_services(next_specs, sink, failures);
     co_await retire_addresses(*next);
     retire_services(*before, *next);
@@ -271,6 +276,8 @@ rt::Task<base::Result<void>> System::restart(std::string service, console::Progr
     }
     if (auto may = may_change(); !may) co_return may;
     const Turn turn{*this};
+    const auto alone = co_await former_ended(sink);
+    if (!alone) co_return alone;
     sink.on_progress(fmt::format("{}: replacing its instances one by one", service));
     const auto restarted = co_await supervisor_.restart(service, {base::kNever, &changes_});
     co_return restarted;

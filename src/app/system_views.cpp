@@ -180,7 +180,13 @@ rt::Task<console::StatusView> System::status() {
                              .admin = admin_.http_url(),
                              .rss = own_memory(),
                              .guard = "a guard process ends the services should Trunkline be killed",
+                             .upgrades = upgrades_,
+                             .upgrade_failed = upgrade_failed_,
                              .stopping = stopping_};
+    if (!upgraded_from_.empty()) {
+        const std::string unfinished = former_.in_words();
+        view.upgraded = fmt::format("from {}{}{}", upgraded_from_, unfinished.empty() ? "" : "; ", unfinished);
+    }
     for (const auto& diagnostic : loaded_->diagnostics.sorted()) {
         view.warnings.push_back(
             fmt::format("{}:{}: {}", loaded_->diagnostics.file(), diagnostic.at.line, diagnostic.message));

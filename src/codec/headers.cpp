@@ -38,7 +38,9 @@ constexpr std::array<std::string_view, 32> kNames{
     "via",
     "x-forwarded-for",
     "x-forwarded-host",
+    "x-forwarded-port",
     "x-forwarded-proto",
+    "x-real-ip",
     "x-request-id",
     "x-request-timeout",
 };
@@ -100,7 +102,7 @@ Field lookup_field(std::string_view name) {
                 default: return check("server", Field::server);
             }
         case 7: return letter(0) == 'u' ? check("upgrade", Field::upgrade) : check("trailer", Field::trailer);
-        case 9: return check("forwarded", Field::forwarded);
+        case 9: return letter(0) == 'f' ? check("forwarded", Field::forwarded) : check("x-real-ip", Field::x_real_ip);
         case 10:
             switch (letter(0)) {
                 case 'c': return check("connection", Field::connection);
@@ -123,8 +125,9 @@ Field lookup_field(std::string_view name) {
         case 14: return check("content-length", Field::content_length);
         case 15: return check("x-forwarded-for", Field::x_forwarded_for);
         case 16:
-            return letter(0) == 'x' ? check("x-forwarded-host", Field::x_forwarded_host)
-                                    : check("proxy-connection", Field::proxy_connection);
+            if (letter(0) == 'p') return check("proxy-connection", Field::proxy_connection);
+            return letter(12) == 'h' ? check("x-forwarded-host", Field::x_forwarded_host)
+                                     : check("x-forwarded-port", Field::x_forwarded_port);
         case 17:
             if (letter(0) == 't') return check("transfer-encoding", Field::transfer_encoding);
             return letter(2) == 'f' ? check("x-forwarded-proto", Field::x_forwarded_proto)

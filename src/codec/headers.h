@@ -42,7 +42,9 @@ enum class Field : uint8_t {
     via,
     x_forwarded_for,
     x_forwarded_host,
+    x_forwarded_port,
     x_forwarded_proto,
+    x_real_ip,
     x_request_id,
     x_request_timeout,
 };

@@ -36,7 +36,9 @@ bool is_forbidden_trailer(const Header& header) {
         case Field::upgrade:
         case Field::x_forwarded_for:
         case Field::x_forwarded_host:
-        case Field::x_forwarded_proto: return true;
+        case Field::x_forwarded_port:
+        case Field::x_forwarded_proto:
+        case Field::x_real_ip: return true;
         case Field::other: break;
         default: return false;
     }

@@ -175,6 +175,9 @@ void status_fields(F& f, V& v) {
     f("admin", v.admin);
     f("rss_bytes", v.rss);
     f("guard", v.guard);
+    f("upgrades", v.upgrades);
+    f("upgraded", v.upgraded);
+    f("upgrade_failed", v.upgrade_failed);
     f("stopping", v.stopping);
     f("services", v.services);
     f("warnings", v.warnings);

@@ -87,6 +87,9 @@ struct StatusView {
     std::string admin;                 // "http://127.0.0.1:9090", or "" without
     uint64_t rss = 0;                  // bytes, Trunkline itself
     std::string guard;                 // what ends the children should Trunkline be killed: in words
+    uint32_t upgrades = 0;             // of the program, since the start
+    std::string upgraded;              // from what, and what is not over of it: in words; "" without
+    std::string upgrade_failed;        // why the last one was taken back, or ""
     std::string stopping;              // why and how far, while it stops; "" otherwise
     std::vector<ServiceView> services;
     std::vector<std::string> warnings;

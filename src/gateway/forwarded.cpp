@@ -58,10 +58,22 @@ proxy::Filter::Verdict ForwardedFilter::on_request(proxy::RequestContext& contex
         chain = extend(headers, Field::x_forwarded_for, ip, arena);
         forwarded = extend(headers, Field::forwarded, forwarded, arena);
     }
-    headers.set(Field::forwarded, forwarded);
-    headers.set(Field::x_forwarded_for, chain);
-    if (!trust_ || headers.find(Field::x_forwarded_host) == nullptr) headers.set(Field::x_forwarded_host, host);
-    if (!trust_ || headers.find(Field::x_forwarded_proto) == nullptr) headers.set(Field::x_forwarded_proto, "http");
+    // What is said here is said anew; the rest a client may not say at all.
+    headers.remove_if([this](const codec::Header& header) {
+        switch (header.field) {
+            case Field::forwarded:
+            case Field::x_forwarded_for: return true;
+            case Field::x_forwarded_host:
+            case Field::x_forwarded_port:
+            case Field::x_forwarded_proto:
+            case Field::x_real_ip: return !trust_;
+            default: return false;
+        }
+    });
+    headers.add(Field::forwarded, forwarded);
+    headers.add(Field::x_forwarded_for, chain);
+    if (!trust_ || headers.find(Field::x_forwarded_host) == nullptr) headers.add(Field::x_forwarded_host, host);
+    if (!trust_ || headers.find(Field::x_forwarded_proto) == nullptr) headers.add(Field::x_forwarded_proto, "http");
     return Verdict::proceed;
 }
 

@@ -1,5 +1,5 @@
-// Tells services who the client was: Forwarded (RFC 7239) and the X-Forwarded-* fields. What clients claim themselves
-// is dropped, unless the gateway stands behind a proxy that is trusted.
+// Tells services who the client was: Forwarded (RFC 7239) and the X-Forwarded-* fields. What clients claim themselves,
+// X-Real-IP included, is dropped, unless the gateway stands behind a proxy that is trusted.
 #pragma once
 
 #include "proxy/filter.h"

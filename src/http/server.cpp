@@ -8,6 +8,7 @@ namespace tl::http {
 namespace {
 
 constexpr unsigned kAcceptedPerTurn = 64;
+constexpr base::Duration kLastLook = std::chrono::milliseconds{50};  // for idle sessions to see that they are over
 constexpr unsigned kMostQueued = 4096;  // the backlog: more only come while the queue is emptied
 
 rt::Task<void> run_session(Server& server, std::unique_ptr<net::Stream> stream) {
@@ -70,6 +71,20 @@ rt::Task<void> Server::stop(base::TimePoint deadline) {
     co_await empty_queue();
     listener_.close();
     idle_cancel_.request();
+    co_await finish(deadline);
+}
+
+rt::Task<void> Server::drain(base::TimePoint deadline) {
+    accept_cancel_.request();
+    listener_.close();
+    draining_ = true;
+    const rt::Wake drained = co_await gate_.closed({deadline, nullptr});
+    if (drained == rt::Wake::ready) co_return;
+    idle_cancel_.request();
+    co_await finish(rt::this_loop().now() + kLastLook);
+}
+
+rt::Task<void> Server::finish(base::TimePoint deadline) {
     const rt::Wake drained = co_await gate_.closed({deadline, nullptr});
     if (drained == rt::Wake::ready) co_return;
     if (stats_.open > 0)

@@ -45,6 +45,12 @@ class Server {
     // Stops accepting, lets requests in flight finish (their connections close after the answer, idle ones at once)
     // until `deadline`, then cancels and resets what is left.
     [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline);
+    // Somebody else accepts from now on, on the same socket, so nothing is taken out of its queue. Connections that are
+    // open may ask once more: the answer closes them ("Connection: close"), also those that are idle now, whose next
+    // request may be on its way. What is left at `deadline` is ended.
+    [[nodiscard]] rt::Task<void> drain(base::TimePoint deadline);
+    [[nodiscard]] bool draining() const { return draining_ || idle_cancel_.requested(); }
+    [[nodiscard]] int listener_fd() const { return listener_.fd(); }
 
     // New requests are refused while this is true: those that have begun need what is left of the budget.
     [[nodiscard]] bool short_of_memory() const {
@@ -59,6 +65,7 @@ class Server {
     friend class Http1ServerExchange;
     [[nodiscard]] rt::Task<void> accept_loop();
     [[nodiscard]] rt::Task<void> empty_queue();
+    [[nodiscard]] rt::Task<void> finish(base::TimePoint deadline);
     void admit(std::unique_ptr<net::Stream> stream);
     void run(std::unique_ptr<net::Stream> stream, const ClientKey& counted);
 
@@ -70,6 +77,7 @@ class Server {
     ClientCounts clients_;
     net::Listener listener_;
     rt::Gate gate_;
+    bool draining_ = false;   // no connection is kept after its next answer
     rt::Cancel idle_cancel_;  // drain: idle sessions end
     rt::Cancel hard_cancel_;  // stop: all sessions end
     rt::Cancel accept_cancel_;

@@ -148,6 +148,7 @@ nlohmann::ordered_json Diagnostics::to_json() const {
             one["column"] = all[i].at.column;
         }
         if (!all[i].hint.empty()) one["hint"] = all[i].hint;
+        if (!all[i].kind.empty()) one["kind"] = all[i].kind;
         list.push_back(std::move(one));
     }
     return {{"file", file_},

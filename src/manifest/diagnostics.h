@@ -21,6 +21,7 @@ struct Diagnostic {
     Position at;          // unknown: of the file as a whole
     std::string message;  // what is wrong, without a full stop: unknown key "tiemout" in a route
     std::string hint;     // how to put it right, or empty: did you mean "timeout"?
+    std::string kind;     // for programs that sort by it, or empty: shadowed_route
 };
 
 class Diagnostics {
@@ -52,7 +53,7 @@ class Diagnostics {
     [[nodiscard]] std::string to_text() const;
     // The same with colours, and under each the source line and a caret.
     [[nodiscard]] std::string to_terminal(bool colour) const;
-    // {"file", "errors", "warnings", "diagnostics": [{"severity", "line", "column", "message", "hint"}],
+    // {"file", "errors", "warnings", "diagnostics": [{"severity", "line", "column", "message", "hint", "kind"}],
     // "more"}
     [[nodiscard]] nlohmann::ordered_json to_json() const;
 

@@ -316,7 +316,7 @@ class Object {
     }
 
   private:
-    Object(std::string title, std::shared_ptr<const T> prototype)
+    Object(std::string title, const std::shared_ptr<const T>& prototype)
         : prototype_(prototype.get()), kind_(std::make_shared<ObjectKind>(std::move(title), prototype)) {}
 
     template <class M>

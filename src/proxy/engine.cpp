@@ -1,5 +1,7 @@
 #include "proxy/engine.h"
 
+#include <algorithm>
+
 #include "proxy/protection_config.h"
 
 namespace tl::proxy {
@@ -19,6 +21,7 @@ void Engine::set_upstream(const std::string& service, telemetry::NameId id, tele
                           const UpstreamRule& rule) {
     // A name that found no room in the table shares its id with others: better no instance than another service's.
     if (names_->text(id) != service) return;
+    leaving_.erase(id);
     if (upstream(id) == nullptr) {
         if (id >= upstreams_.size()) upstreams_.resize(id + 1);
         upstreams_[id] = std::make_unique<Upstream>(service, *names_, metrics_.pool(pool));
@@ -27,6 +30,25 @@ void Engine::set_upstream(const std::string& service, telemetry::NameId id, tele
     UpstreamRule ours = rule;
     ours.concurrency = part_of(rule.concurrency, threads_);
     upstreams_[id]->change_rule(ours);
+}
+
+void Engine::keep_upstreams(const std::vector<telemetry::NameId>& used, std::vector<std::weak_ptr<const Door>> former) {
+    for (telemetry::NameId id = 0; id < upstreams_.size(); ++id) {
+        if (upstreams_[id] == nullptr || std::ranges::binary_search(used, id)) continue;
+        leaving_.try_emplace(id, former);  // one that is leaving already knows its doors
+    }
+    remove_left();
+}
+
+void Engine::remove_left() {
+    std::erase_if(leaving_, [this](const auto& item) {
+        const auto& [id, doors] = item;
+        const bool used = std::ranges::any_of(doors, [](const auto& door) { return !door.expired(); });
+        if (used || upstreams_[id]->in_flight() > 0) return false;
+        by_service_.erase(upstreams_[id]->service());
+        upstreams_[id].reset();
+        return true;
+    });
 }
 
 void Engine::apply_endpoints(const EndpointSetPtr& set) {
@@ -57,6 +79,7 @@ rt::Task<void> Engine::sweep_loop() {
         const rt::Wake wake = co_await rt::sleep(1s, &cancel_);
         if (wake == rt::Wake::cancelled) co_return;
         for (const auto& [service, upstream] : by_service_) upstream->sweep(rt::this_loop().now());
+        remove_left();
     }
 }
 

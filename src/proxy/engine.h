@@ -34,6 +34,11 @@ class Engine {
     // the name and series tables.
     void set_upstream(const std::string& service, telemetry::NameId id, telemetry::PoolId pool,
                       const UpstreamRule& rule);
+    // A new snapshot is in force: upstreams that it does not name (`used` is by name id, sorted) end when the last
+    // request that came in by a door of `former` has, for such a request may still look for one. Name ids are never
+    // given to another name, so a place that is empty again means the same service or none.
+    void keep_upstreams(const std::vector<telemetry::NameId>& used, std::vector<std::weak_ptr<const Door>> former);
+    [[nodiscard]] size_t upstreams() const { return by_service_.size(); }
     void apply_endpoints(const EndpointSetPtr& set);
 
     [[nodiscard]] Upstream* upstream(telemetry::NameId id) {
@@ -56,6 +61,7 @@ class Engine {
   private:
     [[nodiscard]] rt::Task<void> sweep_loop();
     [[nodiscard]] rt::Task<void> review_loop();
+    void remove_left();
 
     telemetry::NameTable* names_;
     OutcomeReporter report_;
@@ -65,6 +71,8 @@ class Engine {
     http::ClientLimits client_limits_;
     std::vector<std::unique_ptr<Upstream>> upstreams_;  // by name id of the service
     std::map<std::string, Upstream*, std::less<>> by_service_;
+    // Upstreams on their way out, with the doors whose requests may still use them.
+    std::map<telemetry::NameId, std::vector<std::weak_ptr<const Door>>> leaving_;
     rt::Cancel cancel_;
     rt::Gate gate_;
 };

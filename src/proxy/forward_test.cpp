@@ -154,6 +154,25 @@ TEST(Forward, answers_503_for_a_service_without_instances_and_for_one_that_has_n
     });
 }
 
+TEST(Forward, the_upstream_of_a_removed_service_stays_as_long_as_a_request_may_look_for_it) {
+    Stand stand;
+    stand.run([](Stand& s) -> rt::Task<void> {
+        const telemetry::NameId orders = s.names.intern("orders");
+        auto door = std::make_shared<const Door>();  // as a request of the snapshot before holds it
+        s.engine->keep_upstreams({}, {door});
+        EXPECT_NE(s.engine->upstream(orders), nullptr);
+        door.reset();
+        s.engine->keep_upstreams({orders}, {});  // another snapshot, which does not bring it back by itself
+        EXPECT_EQ(s.engine->upstream(orders), nullptr);
+        EXPECT_EQ(s.engine->upstreams(), 0U);
+        s.engine->set_upstream("orders", orders, 0, {});
+        EXPECT_NE(s.engine->upstream(orders), nullptr);
+        s.engine->keep_upstreams({orders}, {});
+        EXPECT_NE(s.engine->upstream(orders), nullptr);
+        co_return;
+    });
+}
+
 TEST(Upstream, leaves_out_what_was_tried_but_not_its_successor_of_the_same_name) {
     rt::Loop loop;
     telemetry::NameTable names;

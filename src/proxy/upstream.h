@@ -1,5 +1,6 @@
 // One service as one core sees it: its instances, who gets the next request, and what protects it and its callers.
-// Lives as long as the engine, across reloads, so that pools, counts and breakers carry over. One core; no locks.
+// Lives across reloads, so that pools, counts and breakers carry over, until no snapshot and no request names the
+// service. One core; no locks.
 #pragma once
 
 #include <memory>

@@ -115,6 +115,30 @@ base::Result<void> Registry::add_instance(InstanceSpec spec) {
     return {};
 }
 
+base::Result<void> Registry::restore(std::string_view name, std::vector<Known> instances) {
+    const ServicePtr service = find_service(name);
+    if (!service) return base::fail(no_service(name));
+    for (Known& known : instances) {
+        if (find_instance(known.spec.id)) {
+            return base::fail(base::Code::conflict, fmt::format("there is an instance \"{}\" already", known.spec.id));
+        }
+        auto instance = std::make_shared<Instance>();
+        instance->spec = std::move(known.spec);
+        instance->service = service;
+        instance->state = known.state;
+        instance->reason = std::move(known.reason);
+        instance->since = known.since;
+        instance->last_probe = std::move(known.last_probe);
+        service->instances.push_back(instance);
+        instances_.emplace(instance->spec.id, instance);
+    }
+    publish(*service);
+    const auto all = service->instances;
+    for (const InstancePtr& instance : all) go_on_watching(instance);
+    service->changed.notify_all();
+    return {};
+}
+
 base::Result<void> Registry::remove_instance(std::string_view id, std::string_view reason) {
     const InstancePtr instance = find_instance(id);
     if (!instance) return base::fail(no_instance(id));

@@ -70,6 +70,17 @@ class Registry {
     // ---- instances. Errors: conflict (the id is in use), not_found, too_large (kMostInstances)
     // `starting` until its first probes succeed; `healthy` at once if it is not probed.
     [[nodiscard]] base::Result<void> add_instance(InstanceSpec spec);
+    // Instances of a service without any, in the states in which the program before this one knew them: published as
+    // one set, so that nobody is without an instance for a moment, and then probed as ever. Errors: not_found,
+    // conflict.
+    struct Known {
+        InstanceSpec spec;
+        InstanceState state = InstanceState::starting;
+        std::string reason;
+        base::WallTime since;
+        std::string last_probe;
+    };
+    [[nodiscard]] base::Result<void> restore(std::string_view service, std::vector<Known> instances);
     // It has ended or will never answer again: published at once, waits for it end. The id is free afterwards.
     [[nodiscard]] base::Result<void> remove_instance(std::string_view id, std::string_view reason);
     // Nothing new goes to it from now on. Resumes when every balancer has acknowledged that and nothing is in flight to
@@ -107,6 +118,7 @@ class Registry {
     [[nodiscard]] rt::Task<base::Result<void>> until_idle(InstancePtr instance, rt::Wait wait);
     // registry_health.cpp
     void begin_watch(const InstancePtr& instance);
+    void go_on_watching(const InstancePtr& instance);
     [[nodiscard]] rt::Task<void> watch(InstancePtr instance, std::shared_ptr<rt::Cancel> life);
     [[nodiscard]] rt::Task<void> retry_later(InstancePtr instance, std::shared_ptr<rt::Cancel> life);
 

@@ -135,13 +135,13 @@ struct World {
         config.health.none = true;
         return config;
     }
-    void add_service(ServiceHealthConfig config) { EXPECT_TRUE(registry.add_service({"orders", config}).has_value()); }
+    void add_service(ServiceHealthConfig config) { EXPECT_TRUE(registry.add_service({"orders", std::move(config)}).has_value()); }
     void add(std::string id, net::Address address, Origin origin = Origin::process) {
         const InstanceSpec spec{
             .id = std::move(id), .service = "orders", .address = address, .version = "1", .origin = origin};
         EXPECT_TRUE(registry.add_instance(spec).has_value());
     }
-    void report(std::string id, proxy::Outcome outcome, int times = 1) {
+    void report(const std::string& id, proxy::Outcome outcome, int times = 1) {
         for (int i = 0; i < times; ++i) registry.report({"orders", id, outcome});
     }
     [[nodiscard]] ServiceView view() const { return registry.snapshot().services.at(0); }

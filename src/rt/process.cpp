@@ -137,7 +137,7 @@ pid_t start_child(const Prepared& ready) {
     ::sigfillset(&all);
     ::pthread_sigmask(SIG_SETMASK, &all, &before);
     const pid_t pid = ::vfork();  // NOLINT: see above
-    if (pid == 0) become(ready);
+    if (pid == 0) become(ready);  // NOLINT: it only makes calls that are safe there
     const int number = errno;
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     errno = number;
@@ -290,6 +290,16 @@ base::Result<Process> Process::adopt(pid_t pid, bool leads_group) {
     // Owned by a Process from here on: whatever fails, the child is ended.
     Process process{std::move(state)};
     TL_TRY(process.state_->io.attach(process.state_->pidfd.get()));
+    return process;
+}
+
+base::Result<Process> Process::take_over(pid_t pid, Target leads, int captured_stdout, int captured_stderr) {
+    Fd out{captured_stdout};
+    Fd err{captured_stderr};
+    auto process = adopt(pid, leads == Target::group);
+    if (!process) return process;
+    process->state_->out = std::move(out);
+    process->state_->err = std::move(err);
     return process;
 }
 

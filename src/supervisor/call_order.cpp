@@ -127,7 +127,7 @@ CallOrder make_call_order(const std::vector<ServiceSpec>& specs) {
             order.group.emplace(name, group);
             order.height.emplace(name, heights[group]);
         }
-        if (names.size() > 1) order.warnings.push_back(cycle_warning(std::move(names)));
+        if (names.size() > 1) order.cycles.push_back({names, cycle_warning(names)});
     }
     return order;
 }

@@ -15,8 +15,11 @@ struct CallOrder {
     std::map<std::string, size_t, std::less<>> group;
     // The longest chain of calls that begins there, in groups; 1 for a service that calls none of ours.
     std::map<std::string, size_t, std::less<>> height;
-    // One sentence a cycle: "orders and payments call each other; ...".
-    std::vector<std::string> warnings;
+    struct Cycle {
+        std::vector<std::string> services;  // as listed in the manifest
+        std::string warning;                // "orders and payments call each other; ..."
+    };
+    std::vector<Cycle> cycles;
 
     [[nodiscard]] bool same_cycle(const std::string& a, const std::string& b) const;
 };

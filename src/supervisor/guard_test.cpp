@@ -1,11 +1,12 @@
 #include "supervisor/guard.h"
 
-#include <signal.h>
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <thread>
 
 #include "net/listener.h"
@@ -57,8 +58,8 @@ constexpr size_t kFamily = 5;
     if (with_guard && !guard.start({.run_id = run_id, .state_dir = folder, .cgroups = {}})) ::_exit(1);
     rt::Loop loop;
     loop.run_until_done([](std::string id, std::string state_dir) -> rt::Task<void> {
-        (void)net::open_listener(net::Address::unix_path(state_dir + "/admin.sock").value(), {});
-        (void)remember_run(state_dir, id, {});
+        EXPECT_TRUE(net::open_listener(net::Address::unix_path(state_dir + "/admin.sock").value(), {}));
+        EXPECT_TRUE(remember_run(state_dir, id, {}));
         const auto process = rt::Process::spawn(family(id));
         co_await rt::sleep(1000s);
     }(run_id, folder));
@@ -166,6 +167,19 @@ TEST(Sweep, a_marker_is_found_wherever_it_stands_in_a_long_environment) {
             EXPECT_EQ(ended->signal, SIGKILL);
         }
     }());
+}
+
+TEST(Guard, is_called_by_its_own_name_where_processes_are_listed) {
+    Guard guard;
+    ASSERT_TRUE(guard.start({.run_id = make_run_id(), .state_dir = "/nowhere", .cgroups = {}}));
+    const auto listed = [&] {
+        std::ifstream in{fmt::format("/proc/{}/cmdline", guard.pid())};
+        std::string words;
+        std::getline(in, words, '\0');
+        return words;
+    };
+    EXPECT_TRUE(eventually([&] { return listed() == "trunkline-guard"; })) << listed();
+    guard.clean_exit();
 }
 
 }  // namespace tl::supervisor

@@ -93,7 +93,7 @@ std::vector<std::string> CgroupCell::join() const {
     return files;
 }
 
-Cgroups::Cgroups(std::string root, std::string_view self, std::string_view run_id) {
+Cgroups::Cgroups(const std::string& root, std::string_view self, std::string_view run_id) {
     const std::string name = fmt::format("trunkline-{}", run_id.substr(0, 16));
     const bool unified = exists(root + "/cgroup.controllers");
     for (const std::string_view line : base::split(self, '\n')) {
@@ -112,8 +112,8 @@ Cgroups::Cgroups(std::string root, std::string_view self, std::string_view run_i
     }
 }
 
-Cgroups Cgroups::of_this_process(std::string root, std::string_view run_id) {
-    return {std::move(root), read_all("/proc/self/cgroup"), run_id};
+Cgroups Cgroups::of_this_process(const std::string& root, std::string_view run_id) {
+    return {root, read_all("/proc/self/cgroup"), run_id};
 }
 
 std::vector<std::string> Cgroups::homes() const {

@@ -21,9 +21,9 @@ struct CgroupCell {
 class Cgroups {
   public:
     // `self` is the text of /proc/self/cgroup. Makes nothing yet.
-    Cgroups(std::string root, std::string_view self, std::string_view run_id);
+    Cgroups(const std::string& root, std::string_view self, std::string_view run_id);
     // The same for this process.
-    [[nodiscard]] static Cgroups of_this_process(std::string root, std::string_view run_id);
+    [[nodiscard]] static Cgroups of_this_process(const std::string& root, std::string_view run_id);
 
     // Folders that exist while the run uses limits, for the guard and for remember_run.
     [[nodiscard]] std::vector<std::string> homes() const;

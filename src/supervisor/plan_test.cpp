@@ -95,8 +95,9 @@ TEST(CallOrder, callees_come_first_and_a_cycle_is_one_group) {
     EXPECT_EQ(order.height.at("web"), 3U);
     EXPECT_EQ(order.height.at("pay"), 2U);
     EXPECT_EQ(order.height.at("alone"), 1U);
-    ASSERT_EQ(order.warnings.size(), 1U);
-    EXPECT_NE(order.warnings[0].find("call each other in a cycle"), std::string::npos);
+    ASSERT_EQ(order.cycles.size(), 1U);
+    EXPECT_EQ(order.cycles[0].services, (std::vector<std::string>{"orders", "pay"}));
+    EXPECT_NE(order.cycles[0].warning.find("call each other in a cycle"), std::string::npos);
 }
 
 TEST(CallOrder, a_long_chain_needs_no_stack) {

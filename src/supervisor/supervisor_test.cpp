@@ -1,8 +1,9 @@
 // Real processes under a supervisor, with a book that stands for registry and balancers.
 #include "supervisor/supervisor.h"
 
-#include <signal.h>
 #include <unistd.h>
+
+#include <csignal>
 
 #include "supervisor/run_state.h"
 #include "supervisor/supervisor_testing.h"

@@ -181,7 +181,7 @@ TEST(AccessLog, keeps_one_old_file_and_cuts_no_line) {
     auto log = AccessLog::open({.path = folder.file("a"), .rotate_at = 10'000}, test::words(names));
     ASSERT_TRUE(log);
     for (int i = 0; i < 300; ++i) {
-        const Record record = test::hop(static_cast<SpanId>(i + 1), 0, 0, 1);
+        const Record record = test::hop(static_cast<SpanId>(i) + 1, 0, 0, 1);
         (*log)->write({&record, 1});
     }
     EXPECT_GE((*log)->stats().rotations, 3U);

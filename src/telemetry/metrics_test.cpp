@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "base/random.h"
-#include "telemetry/summary.h"
 #include "telemetry/test_support.h"
 
 namespace tl::telemetry {
@@ -161,30 +160,6 @@ TEST(MetricsData, cores_of_different_size_are_added_up) {
     EXPECT_EQ(sum.series[2].by_class[5], 1U);
     EXPECT_EQ(sum.pools[2].idle, 4);
     EXPECT_EQ(sum.doors[1].in_flight, 5);
-}
-
-TEST(Traffic, is_what_came_between_two_copies_by_service) {
-    SeriesTable table;
-    CoreMetrics core;
-    const SeriesId a = table.add(Door::gateway, "r1", "orders");
-    const SeriesId b = table.add(Door::sidecar, "r2", "orders");
-    const SeriesId c = table.add(Door::gateway, "r3", "users");
-    core.reserve(table.series(), table.pools());
-    core.count(a, 500, 10s, 0, 0);
-    core.count(c, 200, 10s, 0, 0);
-    const MetricsData before = core.copy();
-    for (int i = 0; i < 10; ++i) core.count(a, 200, 10ms, 0, 0);
-    for (int i = 0; i < 9; ++i) core.count(b, 200, 10ms, 0, 0);
-    core.count(b, 503, 1s, 0, 0);
-    const auto rows = traffic(table, before, core.copy(), 2s);
-    ASSERT_EQ(rows.size(), 1U) << "users had no traffic";
-    EXPECT_EQ(rows[0].service, "orders");
-    EXPECT_EQ(rows[0].requests, 20U);
-    EXPECT_EQ(rows[0].failed, 1U);
-    EXPECT_DOUBLE_EQ(rows[0].per_second, 10.0);
-    EXPECT_NEAR(static_cast<double>(rows[0].p50.count()), 10e6, 1.25e6);
-    EXPECT_NEAR(static_cast<double>(rows[0].p99.count()), 1e9, 0.125e9);
-    EXPECT_EQ(traffic(table, {}, core.copy(), 2s).size(), 2U);
 }
 
 }  // namespace tl::telemetry

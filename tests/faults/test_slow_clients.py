@@ -55,7 +55,9 @@ class SlowClients(unittest.TestCase):
         report = load.report()
         print(f"{MANY} slow clients: {(highest - self.base) / MB:.1f} MB more; others: {report}")
         self.assertEqual(report.failures, [], report)
-        self.assertLess(report.slowest, 2.0)
+        # The typical one, not the slowest: a single request may wait for a turn at a busy machine, but behind clients
+        # that stop others every one would wait.
+        self.assertLess(report.median, 0.5)
         if not system.SANITIZED:
             self.assertLess(highest - self.base, most_growth, f"of {before / MB:.1f} MB")
 

@@ -14,6 +14,7 @@ import http.client
 import itertools
 import json
 import os
+import statistics
 import threading
 import time
 from dataclasses import dataclass, field
@@ -44,9 +45,14 @@ class Report:
     by_pid: collections.Counter = field(default_factory=collections.Counter)
     last_asked: dict = field(default_factory=dict)  # by pid: when its last GET was sent (time.monotonic)
     slowest: float = 0.0
+    took: list = field(default_factory=list)       # seconds, of each GET
 
     def failed(self, *kinds):
         return [failure for failure in self.failures if not kinds or failure.kind in kinds]
+
+    @property
+    def median(self):
+        return statistics.median(self.took) if self.took else 0.0
 
     def __str__(self):
         words = ", ".join(f"{count} {kind}" for kind, count in sorted(self.ok.items())) or "nothing"
@@ -116,7 +122,9 @@ class Load:
         with self.lock:
             self.result.ok[kind] += 1
             if value:
-                self.result.slowest = max(self.result.slowest, time.monotonic() - started)
+                took = time.monotonic() - started
+                self.result.took.append(took)
+                self.result.slowest = max(self.result.slowest, took)
                 self.result.last_asked[value.get("pid")] = max(started, self.result.last_asked.get(value.get("pid"), 0.0))
                 self.result.by_instance[value.get("instance")] += 1
                 self.result.by_version[value.get("version")] += 1

@@ -118,6 +118,11 @@ std::string headline(const console::StatusView& status, bool colour) {
                                    summary(status), words_of_age(status.uptime), status.pid);
     if (status.rss > 0) text += fmt::format("  {}", words_of_bytes(status.rss));
     text += fmt::format("  revision {}\n", status.revision);
+    if (!status.upgraded.empty()) text += fmt::format("upgraded  {}\n", harmless(status.upgraded));
+    if (!status.upgrade_failed.empty()) {
+        text += fmt::format("upgrade   {}: {}\n", toned("was taken back", Tone::bad, colour),
+                            harmless(status.upgrade_failed));
+    }
     if (!status.gateway.empty()) text += fmt::format("gateway   {}\n", harmless(base::join(status.gateway, ", ")));
     if (!status.admin.empty()) text += fmt::format("admin     {}\n", harmless(status.admin));
     text += fmt::format("manifest  {}\n", harmless(status.manifest));
