@@ -8,7 +8,7 @@ namespace tl::codec {
 
 namespace {
 
-constexpr std::array<std::string_view, 32> kNames{
+constexpr std::array<std::string_view, 34> kNames{
     "",
     "accept",
     "authorization",
