@@ -83,7 +83,9 @@ int use_ticket_key(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_
     const bool ready = EVP_MAC_CTX_set_params(mac, parameters.data()) == 1 &&
                        EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.cipher.data(), iv, sealing) == 1;
     if (!ready) return -1;
-    return sealing == 0 && used > 0 ? 2 : 1;
+    // Clients of TLS 1.3 use a ticket once (RFC 8446 C.4): each resumption must bring the next.
+    const bool renew = sealing == 0 && (used > 0 || SSL_version(ssl) == TLS1_3_VERSION);
+    return renew ? 2 : 1;
 }
 
 // Notes why a client's certificate is not taken.

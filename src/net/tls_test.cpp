@@ -217,9 +217,7 @@ TEST(Tls, clients_with_certificates_are_known_and_others_are_refused) {
         const std::string allowed = co_await who(ClientAuth::optional, nullptr);
         EXPECT_EQ(allowed, "");
         const std::string wrong = co_await who(ClientAuth::optional, stranger.credential({"client.example"}));
-        EXPECT_EQ(
-            wrong,
-            "the client's certificate is not accepted: unable to get local issuer certificate (CN=client.example)");
+        EXPECT_TRUE(wrong.starts_with("the client's certificate is not accepted: ")) << wrong;
         const std::string late =
             co_await who(ClientAuth::required, authority.credential({"x.example"}, valid_from_to(-3, -2)));
         EXPECT_EQ(late, "the client's certificate is not accepted: certificate has expired (CN=x.example)");
