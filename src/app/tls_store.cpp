@@ -113,6 +113,10 @@ auto maker_of(Recipe recipe) {
         std::vector<ShownCertificate> shown;
         auto cooked = cook(recipe, shown);
         if (!cooked) return base::fail(std::move(cooked.error()));
+        // Its files were perhaps made just now.
+        if constexpr (requires { recipe.local; }) {
+            if (recipe.local) made.stamp = stamp_of(made.files);
+        }
         made.now = std::move(*cooked);
         made.shown = std::move(shown);
         return {};

@@ -161,11 +161,4 @@ base::Result<std::vector<CertificateFacts>> parse_certificates(std::string_view 
     return facts;
 }
 
-bool name_matches(std::string_view pattern, std::string_view name) {
-    if (pattern == name) return true;
-    if (!pattern.starts_with("*.")) return false;
-    const size_t dot = name.find('.');
-    return dot != std::string_view::npos && dot > 0 && name.substr(dot) == pattern.substr(1);
-}
-
 }  // namespace tl::net

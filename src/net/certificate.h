@@ -52,8 +52,4 @@ using CredentialPtr = std::shared_ptr<const Credential>;
 // The certificates of a CA file, for `check` and `status`. At least one.
 [[nodiscard]] base::Result<std::vector<CertificateFacts>> parse_certificates(std::string_view text);
 
-// Whether `pattern`, a name of a certificate, stands for `name` (RFC 6125 6.4.3: "*" is one whole label, the first).
-// Both in lower case.
-[[nodiscard]] bool name_matches(std::string_view pattern, std::string_view name);
-
 }  // namespace tl::net

@@ -1,6 +1,9 @@
 // The server's handshake (net/tls.h).
 #include <fmt/format.h>
 
+#include <bit>
+
+#include "base/log.h"
 #include "base/text.h"
 #include "net/credential.h"
 #include "net/tls_server.h"
@@ -29,6 +32,13 @@ std::string client_words(const SSL* ssl) {
     for (const std::string& uri : facts.uris) add_value(text, "URI", uri);
     for (const std::string& name : facts.names) add_value(text, "DNS", name);
     return text;
+}
+
+// The first failures are worth a line each; of a flood every doubling is.
+void tell(const base::Error& error, const Address& peer, uint64_t failed) {
+    if (!std::has_single_bit(failed)) return;
+    TL_LOG(info, "tls", "a handshake with {} failed: {} ({} so far on this thread)", peer.ip(),
+           base::printable(error.message()), failed);
 }
 
 }  // namespace
@@ -93,6 +103,7 @@ rt::Task<TlsAcceptor::Accepted> TlsAcceptor::accept(std::unique_ptr<Stream> lowe
     }
     ++stats_.failed;
     result.error = base::Error{done.error()}.at(base::Side::downstream);
+    tell(result.error, stream->peer(), stats_.failed);
     if (stream->peer_speaks_http()) {
         result.plain = stream->give_back();
     } else {

@@ -1,6 +1,7 @@
 // TLS over socket pairs: both ends are ours, certificates are made on the spot.
 #include <sys/socket.h>
 
+#include "net/listener.h"
 #include "net/tls_testing.h"
 
 namespace tl::net {
@@ -302,6 +303,81 @@ TEST(Tls, only_versions_and_protocols_that_both_ends_speak) {
         EXPECT_EQ(none, "");
         const std::string foreign = co_await agreed({"imap"});
         EXPECT_EQ(foreign, "refused: no application protocol");
+    });
+}
+
+TEST(Tls, a_waiter_of_one_direction_is_woken_by_the_other_where_tls_needs_it) {
+    on_loop([]() -> rt::Task<void> {
+        auto ends = Stream::pair().value();
+        Stream& near = *ends.first;
+        const std::string much(64 << 10, 'x');
+        const iovec part{const_cast<char*>(much.data()), much.size()};
+        IoResult full{IoStatus::ok};
+        while (full.status == IoStatus::ok) full = near.try_write({&part, 1});
+        EXPECT_EQ(full.status, IoStatus::again);
+        // Nothing can be read, but the reader wakes when there is room to write; once only.
+        near.readiness().read_needs_write();
+        const auto drain = [](Stream& far) -> rt::Task<void> {
+            char bytes[4096];
+            co_await rt::yield();
+            while (far.try_read(bytes).status == IoStatus::ok) {
+            }
+        };
+        rt::Gate gate;
+        gate.spawn("drain", drain(*ends.second));
+        rt::Wake wake = co_await near.readiness().wait_readable(soon());
+        EXPECT_EQ(wake, rt::Wake::ready);
+        co_await gate.closed();
+        char byte = 0;
+        EXPECT_EQ(near.try_read({&byte, 1}).status, IoStatus::again);
+        wake = co_await near.readiness().wait_readable(rt::this_loop().within(5ms));
+        EXPECT_EQ(wake, rt::Wake::timeout);
+
+        near.readiness().write_needs_read();
+        const auto sent = co_await ends.second->write_all("y", soon());
+        EXPECT_TRUE(sent.has_value());
+        wake = co_await near.readiness().wait_writable(soon());
+        EXPECT_EQ(wake, rt::Wake::ready);
+    });
+}
+
+TEST(Tls, bytes_that_left_the_socket_are_known_to_wait) {
+    on_loop([]() -> rt::Task<void> {
+        const TestAuthority authority;
+        TlsPair pair = co_await shake_hands(authority.server({"a.example"}), authority.client(), "a.example");
+        EXPECT_TRUE(pair.good());
+        const auto sent = co_await (*pair.client)->write_all("two", soon());
+        EXPECT_TRUE(sent.has_value());
+        char byte = 0;
+        const auto first = co_await pair.server.stream->read_some({&byte, 1}, soon());
+        EXPECT_TRUE(first.has_value());
+        EXPECT_TRUE(pair.server.stream->holds_bytes());
+        char rest[8];
+        EXPECT_EQ(pair.server.stream->try_read(rest).bytes, 2U);
+        EXPECT_FALSE(pair.server.stream->holds_bytes());
+    });
+}
+
+TEST(Tls, a_request_that_nobody_received_is_known_to_be_so) {
+    on_loop([]() -> rt::Task<void> {
+        const TestAuthority authority;
+        Listener listener;
+        const auto fd = open_listener(Address::loopback(0), {});
+        EXPECT_TRUE(fd && listener.start(*fd));
+        auto near = co_await connect(listener.address(), soon());
+        auto far = co_await listener.accept(soon());
+        TlsAcceptor acceptor{authority.server({"a.example"}), {}};
+        TlsPair pair =
+            co_await shake_hands({std::move(*far), std::move(*near)}, acceptor, authority.client(), "a.example");
+        EXPECT_TRUE(pair.good());
+        Stream& client = **pair.client;
+        const uint64_t before = client.written();
+        pair.server.stream->reset_on_close();
+        pair.server.stream.reset();
+        const auto sent = co_await client.write_all("a request", soon());
+        const std::string got = co_await read_to_end(client);
+        EXPECT_NE(got, "");
+        EXPECT_FALSE(client.acknowledged_beyond(before)) << sent.has_value();
     });
 }
 

@@ -317,6 +317,25 @@ class Tls(unittest.TestCase):
         self.assertIn(b"RENEGOTIATING", said)
         self.assertIn(b"no renegotiation", said)
 
+    def test_a_client_may_change_its_keys(self):
+        client = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{self.system.port}", "-tls1_3"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        guard = threading.Timer(10, client.kill)
+        guard.start()
+        try:
+            for _ in range(3):
+                client.stdin.write(b"K\n")  # and asks for new ones in return
+                client.stdin.flush()
+                while b"KEYUPDATE" not in (line := client.stdout.readline()):
+                    self.assertTrue(line, "s_client has ended")
+            client.stdin.write(b"GET /plain/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            client.stdin.flush()
+            self.assertIn(b"HTTP/1.1 200 OK", client.stdout.read())
+        finally:
+            guard.cancel()
+            client.kill()
+            client.communicate()
+
     def test_a_request_that_breaks_off_without_close_notify_is_none(self):
         seen = self.ask("/plain/")[0]
         self.assertEqual(seen, 200)
