@@ -54,7 +54,7 @@ bool TlsAcceptor::crowded() {
 rt::Task<base::Result<void>> TlsAcceptor::shake_hands(TlsStream& stream, rt::Wait wait) {
     bool waits_for_write = false;
     for (;;) {
-        if (crowded()) co_await rt::yield();
+        while (crowded()) co_await rt::yield();
         auto done = stream.step(waits_for_write);
         if (!done) co_return base::fail(std::move(done.error()));
         if (*done) co_return base::Result<void>{};
