@@ -65,7 +65,7 @@ TEST_F(TlsFiles, check_names_each_mistake_at_its_place) {
         {"  tls: { cert: good.pem, key: good.key }\n", "", true},
         {"  tls: local\n", "", true},
         {"  tls: { cert: good.pem, key: other.key }\n",
-         ":3:32: error: other.key: the key does not belong to the certificate (CN=good.example)"},
+         ":3:31: error: other.key: the key does not belong to the certificate (CN=good.example)"},
         {"  tls: { cert: good.pem }\n", ":3:16: error: good.pem: there is no private key in PEM form; put its key"},
         {"  tls: { cert: none.pem, key: good.key }\n", ":3:16: error: there is no file none.pem; paths are relative"},
         {"  tls: { cert: empty.pem, key: good.key }\n", ":3:16: error: empty.pem: there is no certificate in PEM form"},
