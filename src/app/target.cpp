@@ -9,7 +9,7 @@ namespace tl::app {
 namespace {
 
 constexpr uint16_t kHttpsPort = 443;
-constexpr std::string_view kWanted = "must be HOST:PORT, such as 127.0.0.1:9000, or https://HOST";
+constexpr std::string_view kWanted = "must be HOST:PORT, such as 127.0.0.1:9000, https://HOST or unix:/PATH";
 
 bool take_prefix(std::string_view& text, std::string_view prefix) {
     if (!text.starts_with(prefix)) return false;

@@ -134,6 +134,11 @@ void check_service_tls(const NamedService& service, Checker& checker, Diagnostic
         }
     }
     if (!config.tls) return;
+    const bool path =
+        std::ranges::any_of(config.address, [](const auto& one) { return one.value.starts_with("unix:"); });
+    if (path && config.tls->name.empty()) {
+        diagnostics.error(config.tls->at, "a Unix socket has no host that a certificate could name", "give \"name\"");
+    }
     if (config.tls->key && !config.tls->cert) {
         diagnostics.error(config.tls->key->at, "a key without a certificate", "add \"cert\"");
     }
