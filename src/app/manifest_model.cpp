@@ -1,12 +1,12 @@
 #include "app/manifest_model.h"
 
-#include <charconv>
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "app/manifest_checks.h"
-#include "codec/http1.h"
+#include "app/target.h"
 #include "supervisor/environment.h"
 
 namespace tl::app {
@@ -23,13 +23,8 @@ std::optional<std::string> check_target(std::string_view text) {
         if (text.starts_with("unix:/") && net::Address::parse(text)) return std::nullopt;
         return "must be unix: and a whole path of at most 107 bytes, such as unix:/run/orders.sock";
     }
-    const size_t colon = text.rfind(':');
-    uint16_t port = 0;
-    const bool has_port =
-        colon != std::string_view::npos &&
-        std::from_chars(text.data() + colon + 1, text.data() + text.size(), port).ptr == text.data() + text.size();
-    if (has_port && port != 0 && colon > 0 && codec::is_valid_authority(text)) return std::nullopt;
-    return "must be HOST:PORT, such as 127.0.0.1:9000, or unix:/PATH";
+    const auto target = parse_target(text);
+    return target ? std::nullopt : std::optional{target.error()};
 }
 
 const Object<TelemetryConfig>& telemetry_schema() {
@@ -70,6 +65,9 @@ const Object<ServiceConfig>& service_schema() {
                 manifest::list_of(manifest::text("HOST:PORT or unix:/PATH").check(check_target)).unique().or_single())
             .doc("Where the service is, when others run it; a list for several instances.")
             .example("10.0.0.5:9000")
+            .field("tls", &ServiceConfig::tls, mesh::service_tls_schema())
+            .doc("Speak TLS to its addresses; https:// in front of them does the same with what is the default here.")
+            .default_is("no TLS, unless the address begins with https://")
             .include(&ServiceConfig::health, registry::service_health_schema())
             .include(&ServiceConfig::mesh, mesh::mesh_schema());
     return schema;
@@ -109,6 +107,11 @@ std::vector<NamedService> services_of(const Manifest& manifest) {
         for (const auto& service : context.value) all.push_back({&context.name.value, &service.name, &service.value});
     }
     return all;
+}
+
+bool speaks_tls(const ServiceConfig& config) {
+    return config.tls || std::ranges::any_of(config.address,
+                                             [](const auto& address) { return address.value.starts_with("https://"); });
 }
 
 std::vector<std::string> calls_of(const ServiceConfig& config) {

@@ -11,6 +11,7 @@
 #include "manifest/document.h"
 #include "manifest/schema.h"
 #include "mesh/config.h"
+#include "mesh/tls_config.h"
 #include "registry/config.h"
 #include "supervisor/config.h"
 
@@ -20,6 +21,7 @@ struct ServiceConfig {
     manifest::Position at;
     supervisor::RunConfig run;
     std::vector<manifest::Located<std::string>> address;  // HOST:PORT or unix:/PATH of what others run
+    std::optional<mesh::ServiceTlsConfig> tls;
     registry::ServiceHealthConfig health;
     mesh::MeshConfig mesh;
 };
@@ -59,6 +61,8 @@ struct NamedService {
     const ServiceConfig* config = nullptr;
 };
 [[nodiscard]] std::vector<NamedService> services_of(const Manifest& manifest);
+// Whether connections to it are to be secured: an address says so, or `tls`.
+[[nodiscard]] bool speaks_tls(const ServiceConfig& config);
 [[nodiscard]] std::vector<std::string> calls_of(const ServiceConfig& config);
 // What the supervisor runs of it: services with `run`. `folder` is the manifest's, absolute.
 [[nodiscard]] std::vector<supervisor::ServiceSpec> specs_of(const Manifest& manifest, const std::string& folder);

@@ -30,8 +30,9 @@ std::string place_of(const LoadedManifest& loaded, const NamedService& service) 
 
 class Builder {
   public:
-    Builder(const LoadedManifest& loaded, telemetry::NameTable& names, telemetry::SeriesTable& series)
-        : loaded_(&loaded), names_(&names), series_(&series), services_(services_of(loaded.manifest)) {}
+    Builder(const LoadedManifest& loaded, telemetry::NameTable& names, telemetry::SeriesTable& series,
+            const PlaneTls& tls)
+        : loaded_(&loaded), names_(&names), series_(&series), tls_(&tls), services_(services_of(loaded.manifest)) {}
 
     PlanePlan build() {
         for (const NamedService& service : services_) add_upstream(service);
@@ -56,14 +57,16 @@ class Builder {
     }
     void add_upstream(const NamedService& service) {
         const std::string& name = service.name->value;
+        proxy::UpstreamRule rule = service.config->mesh.traffic.upstream_rule();
+        if (const auto tls = tls_->clients.find(name); tls != tls_->clients.end()) rule.tls = tls->second;
         snapshot_->upstreams.push_back({.service = name,
                                         .id = names_->intern(name),
                                         .pool = series_->add_pool(name),
-                                        .rule = service.config->mesh.traffic.upstream_rule()});
+                                        .rule = std::move(rule)});
     }
     void add_door(const std::string& key, const net::Address& address, proxy::DoorPtr door, const ServerRules& rules) {
         snapshot_->doors[key] = {std::move(door), rules};
-        plan_.doors.push_back({key, address});
+        plan_.doors.push_back({.key = key, .address = address});
     }
     void add_gateway() {
         const gateway::GatewayConfig& config = loaded_->manifest.gateway;
@@ -71,9 +74,15 @@ class Builder {
                                                       .series = series_,
                                                       .development = development(),
                                                       .traffic = [this](const std::string& s) { return traffic(s); }});
-        const ServerRules rules{gateway::server_limits(config), config.limits.connections};
+        ServerRules rules{.limits = gateway::server_limits(config),
+                          .connections = config.limits.connections,
+                          .tls = nullptr,
+                          .tls_limits = gateway::tls_limits(config)};
         for (const auto& listen : config.listen) {
-            add_door("gateway " + listen.value.to_string(), listen.value, door, rules);
+            const bool tls = gateway::speaks_tls(listen.value, config);
+            rules.tls = tls ? tls_->server : nullptr;
+            add_door("gateway " + listen.value.address.to_string(), listen.value.address, door, rules);
+            plan_.doors.back().tls = tls;
         }
     }
     void add_workload(const NamedService& service) {
@@ -95,6 +104,7 @@ class Builder {
     const LoadedManifest* loaded_;
     telemetry::NameTable* names_;
     telemetry::SeriesTable* series_;
+    const PlaneTls* tls_;
     std::vector<NamedService> services_;
     std::shared_ptr<PlaneSnapshot> snapshot_ = std::make_shared<PlaneSnapshot>();
     PlanePlan plan_;
@@ -107,8 +117,9 @@ std::string callee_door_key(std::string_view caller, std::string_view callee) {
 }
 std::string proxy_door_key(std::string_view caller) { return fmt::format("{} to any", caller); }
 
-PlanePlan build_plane(const LoadedManifest& loaded, telemetry::NameTable& names, telemetry::SeriesTable& series) {
-    return Builder{loaded, names, series}.build();
+PlanePlan build_plane(const LoadedManifest& loaded, telemetry::NameTable& names, telemetry::SeriesTable& series,
+                      const PlaneTls& tls) {
+    return Builder{loaded, names, series, tls}.build();
 }
 
 }  // namespace tl::app

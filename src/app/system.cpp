@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <set>
 
+#include "app/target.h"
 #include "base/log.h"
 #include "base/outlet.h"
+#include "base/text.h"
 #include "proxy/cause.h"
 
 namespace tl::app {
@@ -17,7 +19,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr uint32_t kMostDefaultCores = 4;
-constexpr size_t kPipePiece = 4096;  // what a pipe takes as a whole
+constexpr base::Duration kLookAtFiles = 1s;  // of certificates and keys
+constexpr size_t kPipePiece = 4096;          // what a pipe takes as a whole
 
 uint32_t cores_of(const Manifest& manifest) {
     if (manifest.gateway.threads) return *manifest.gateway.threads;
@@ -56,6 +59,7 @@ System::System(SystemOptions options, LoadedManifest loaded)
     : options_(std::move(options)),
       loaded_(std::make_shared<const LoadedManifest>(std::move(loaded))),
       words_{.names = &names_, .cause = cause_code, .cause_sentence = cause_sentence, .outcome = outcome_word},
+      tls_(options_.state_dir),
       plane_({.cores = options_.cores > 0 ? options_.cores : cores_of(loaded_->manifest),
               .records = loaded_->manifest.telemetry.records,
               .names = &names_,
@@ -101,6 +105,7 @@ rt::Task<base::Result<void>> System::start() {
 void System::run_background() {
     if (access_ != nullptr) gate_.spawn("access log", access_->run(plane_, life_));
     gate_.spawn("traffic meter", meter_loop());
+    gate_.spawn("watch certificates", watch_certificates());
     gate_.spawn("services' output", print_output());
 }
 
@@ -108,7 +113,9 @@ void System::run_background() {
 rt::Task<base::Result<void>> System::use_plane(const LoadedManifest& loaded) {
     // stop() has closed the public doors: a change that it found half-way must not open them again.
     if (!stopping_.empty()) co_return base::fail(base::Code::cancelled, "Trunkline is stopping");
-    PlanePlan plan = build_plane(loaded, names_, series_);
+    const auto tls = tls_.load(loaded);
+    if (!tls) co_return base::fail(tls.error());
+    PlanePlan plan = build_plane(loaded, names_, series_, *tls);
     std::vector<DataPlane::BoundDoor> fresh;
     std::set<std::string> keys;
     for (const WantedDoor& wanted : plan.doors) {
@@ -126,13 +133,33 @@ rt::Task<base::Result<void>> System::use_plane(const LoadedManifest& loaded) {
     }
     std::erase_if(open_doors_, [&](const auto& door) { return !keys.contains(door.first); });
     sidecars_.keep_only(keys);
+    tls_doors_.clear();
+    for (const WantedDoor& wanted : plan.doors) {
+        if (wanted.tls) tls_doors_.insert(wanted.key);
+    }
     auto applied = co_await plane_.apply(plan.snapshot, std::move(fresh), loaded.manifest.grace);
     co_return applied;
 }
 
+// A certificate that was replaced goes the way of any other change: new snapshots, and connections keep what they have.
+rt::Task<void> System::watch_certificates() {
+    while (!life_.requested()) {
+        co_await rt::sleep(kLookAtFiles, &life_);
+        if (changing_ || !stopping_.empty() || !tls_.refresh(base::wall_now())) continue;
+        const Turn turn{*this};
+        const LoadedPtr loaded = loaded_;
+        const auto used = co_await use_plane(*loaded);
+        if (!used) TL_LOG(error, "tls", "{}", used.error().message());
+        if (const auto told = register_services(*loaded); !told) TL_LOG(error, "tls", "{}", told.error().message());
+    }
+}
+
 base::Result<void> System::register_services(const LoadedManifest& loaded) {
     for (const NamedService& service : services_of(loaded.manifest)) {
-        const registry::ServiceSpec spec{service.name->value, service.config->health};
+        const auto tls = tls_.current().clients.find(service.name->value);
+        const registry::ServiceSpec spec{.name = service.name->value,
+                                         .config = service.config->health,
+                                         .tls = tls == tls_.current().clients.end() ? nullptr : tls->second};
         const auto updated = registry_.update_service(spec);
         if (updated) continue;
         TL_TRY(registry_.add_service(spec));
@@ -146,9 +173,9 @@ rt::Task<base::Result<std::vector<net::Address>>> System::resolve(std::string ta
         if (!path) co_return base::fail(std::move(path.error()));
         co_return std::vector<net::Address>{std::move(*path)};
     }
-    const size_t colon = target.rfind(':');
-    const auto port = static_cast<uint16_t>(std::stoul(target.substr(colon + 1)));
-    auto found = co_await resolver_.resolve(target.substr(0, colon), port, wait);
+    auto parsed = parse_target(target);
+    if (!parsed) co_return base::fail(base::Code::invalid, target + " " + parsed.error());
+    auto found = co_await resolver_.resolve(std::move(parsed->host), parsed->port, wait);
     co_return found;
 }
 
@@ -156,9 +183,17 @@ namespace {
 
 constexpr base::Duration kAddressTime = 5s;  // for all names together, or until they are healthy
 
-// Known by its address, so that an unchanged one is left in peace.
-std::string address_id(std::string_view service, const net::Address& address) {
-    return fmt::format("{}@{}", service, address.to_string());
+// The name that an instance's certificate must have; "" where it needs none.
+std::string host_of(const NamedService& service, const std::string& target) {
+    const auto parsed = parse_target(target);
+    return speaks_tls(*service.config) && parsed ? base::lower(parsed->host) : std::string{};
+}
+
+// Known by its address, so that an unchanged one is left in peace; and by the name that its certificate must have.
+std::string address_id(const NamedService& service, const std::string& target, const net::Address& address) {
+    const std::string host = host_of(service, target);
+    const bool named = !host.empty() && host != address.ip();
+    return fmt::format("{}@{}{}{}", service.name->value, address.to_string(), named ? "/" : "", named ? host : "");
 }
 
 }  // namespace
@@ -176,11 +211,12 @@ rt::Task<void> System::register_addresses(const LoadedManifest& loaded) {
             }
             // Known already: then it stays as it is.
             [[maybe_unused]] const auto added =
-                registry_.add_instance({.id = address_id(service.name->value, found->front()),
+                registry_.add_instance({.id = address_id(service, target.value, found->front()),
                                         .service = service.name->value,
                                         .address = found->front(),
                                         .version = service.config->run.version,
-                                        .origin = registry::Origin::address});
+                                        .origin = registry::Origin::address,
+                                        .host = host_of(service, target.value)});
         }
     }
 }
@@ -209,7 +245,7 @@ rt::Task<void> System::retire_addresses(const LoadedManifest& now) {
                 unsure.insert(service.name->value);
                 continue;
             }
-            wanted.insert(address_id(service.name->value, found->front()));
+            wanted.insert(address_id(service, target.value, found->front()));
         }
     }
     for (const auto& service : registry_.snapshot().services) {
@@ -266,7 +302,8 @@ rt::Task<void> System::print_output() {
 std::vector<std::string> System::gateway_urls() const {
     std::vector<std::string> urls;
     for (const auto& [key, address] : open_doors_) {
-        if (key.starts_with("gateway ")) urls.push_back("http://" + address.to_string());
+        if (!key.starts_with("gateway ")) continue;
+        urls.push_back((tls_doors_.contains(key) ? "https://" : "http://") + address.to_string());
     }
     return urls;
 }
@@ -276,7 +313,7 @@ rt::Task<base::Result<void>> System::stop(base::TimePoint deadline, std::string 
     changes_.request();
     // The public door first: what is in flight there still needs the services behind it.
     const base::Duration left = deadline - rt::this_loop().now();
-    PlanePlan plan = build_plane(*loaded_, names_, series_);
+    PlanePlan plan = build_plane(*loaded_, names_, series_, tls_.current());
     auto inner = std::make_shared<PlaneSnapshot>(*plan.snapshot);
     std::erase_if(inner->doors, [](const auto& door) { return door.first.starts_with("gateway "); });
     // A third of the time is kept for the services, should tunnels and streams use up the rest.

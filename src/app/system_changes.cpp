@@ -137,7 +137,8 @@ LoadedManifest with_old_routes(const LoadedManifest& before, LoadedManifest both
     gateway::GatewayConfig& gateway = both.manifest.gateway;
     gateway.routes = before.manifest.gateway.routes;
     for (const auto& listen : before.manifest.gateway.listen) {
-        if (std::ranges::find(gateway.listen, listen) == gateway.listen.end()) gateway.listen.push_back(listen);
+        const auto same = [&](const auto& other) { return other.value.address == listen.value.address; };
+        if (std::ranges::none_of(gateway.listen, same)) gateway.listen.push_back(listen);
     }
     return both;
 }

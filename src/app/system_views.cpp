@@ -92,6 +92,23 @@ void add_reasons(console::ServiceView& view, const supervisor::ServiceStatus* pr
     }
 }
 
+std::vector<console::CertificateView> certificate_views(const TlsStore& store) {
+    std::vector<console::CertificateView> views;
+    for (ShownCertificate& one : store.certificates()) {
+        const std::string late = one.facts.out_of_time(base::wall_now());
+        views.push_back({.used_by = std::move(one.used_by),
+                         .file = std::move(one.file),
+                         .subject = std::move(one.facts.subject),
+                         .issuer = std::move(one.facts.issuer),
+                         .names = std::move(one.facts.names),
+                         .key = std::move(one.facts.key),
+                         .from = one.facts.from,
+                         .until = one.facts.until,
+                         .problem = one.problem.empty() ? late : one.problem});
+    }
+    return views;
+}
+
 }  // namespace
 
 rt::Task<System::Counters> System::counters() {
@@ -184,6 +201,7 @@ rt::Task<console::StatusView> System::status() {
         view.warnings.push_back(
             fmt::format("{}:{}: {}", loaded_->diagnostics.file(), diagnostic.at.line, diagnostic.message));
     }
+    view.certificates = certificate_views(tls_);
     view.services = co_await services();
     co_return view;
 }
@@ -274,6 +292,14 @@ rt::Task<std::string> System::metrics() {
                                 telemetry::MetricType::counter,
                                 {},
                                 static_cast<double>(access_->lost())});
+    }
+    for (const ShownCertificate& one : tls_.certificates()) {
+        const std::chrono::duration<double> left = one.facts.until - base::wall_now();
+        page.samples.push_back({"trunkline_certificate_expires_days",
+                                "Days until a certificate in use expires; negative when it has.",
+                                telemetry::MetricType::gauge,
+                                {{"used_by", one.used_by}, {"subject", one.facts.subject}},
+                                left.count() / (24 * 60 * 60)});
     }
     page.samples.push_back({"trunkline_memory_bytes",
                             "Resident memory of Trunkline itself.",

@@ -6,6 +6,7 @@
 
 #include "http/exchange.h"
 #include "net/listener.h"
+#include "net/tls.h"
 #include "rt/gate.h"
 
 namespace tl::http {
@@ -40,6 +41,9 @@ class Server {
     void serve(std::unique_ptr<net::Stream> stream);
     // Applies to heads that arrive from now on.
     void change_limits(const ServerLimits& limits) { limits_ = limits; }
+    // New connections speak TLS by these rules; nullptr: they speak plain HTTP (the default). Those that are there stay
+    // as they began.
+    void set_tls(net::TlsServerPtr tls, const net::TlsLimits& limits = {});
     // Stops accepting, lets requests in flight finish (their connections close after the answer, idle ones at once)
     // until `deadline`, then cancels and resets what is left.
     [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline);
@@ -51,6 +55,7 @@ class Server {
     [[nodiscard]] int listener_fd() const { return listener_.fd(); }
 
     [[nodiscard]] const ServerStats& stats() const { return stats_; }
+    [[nodiscard]] net::TlsStats tls_stats() const { return tls_ == nullptr ? net::TlsStats{} : tls_->stats(); }
     [[nodiscard]] net::Address address() const { return listener_.address(); }
 
   private:
@@ -60,6 +65,7 @@ class Server {
     [[nodiscard]] rt::Task<void> empty_queue();
     [[nodiscard]] rt::Task<void> finish(base::TimePoint deadline);
     void admit(std::unique_ptr<net::Stream> stream);
+    [[nodiscard]] rt::Task<void> run_session(std::unique_ptr<net::Stream> stream);
 
     Handler* handler_;
     Refusal* refusal_ = nullptr;
@@ -67,6 +73,8 @@ class Server {
     size_t most_connections_;
     ServerStats stats_;
     net::Listener listener_;
+    std::unique_ptr<net::TlsAcceptor> tls_;  // made when first needed; handshakes may use it until the end
+    bool secure_ = false;
     rt::Gate gate_;
     bool draining_ = false;   // no connection is kept after its next answer
     rt::Cancel idle_cancel_;  // drain: idle sessions end

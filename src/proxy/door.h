@@ -17,6 +17,7 @@ struct Door {
     RouteTable routes;
     bool development = false;  // answers of our own explain themselves
     bool show_trace = false;   // X-Trace-Id on every answer
+    uint16_t https_port = 0;   // not 0: clients without TLS are sent there instead of being served
 };
 using DoorPtr = std::shared_ptr<const Door>;
 

@@ -17,6 +17,7 @@ struct Endpoint {
     net::Address address;
     std::string version;
     uint32_t weight = 1;
+    std::string host;  // that its certificate must name, where the service speaks TLS
 };
 
 // Instances that may get new requests. Instances that left the set finish what they have.

@@ -15,6 +15,10 @@ constexpr size_t kMostTried = 8;
 
 Outcome outcome_of(const base::Error& error) {
     switch (error.code) {
+        case base::Code::cert_expired:
+        case base::Code::cert_mismatch:
+        case base::Code::cert_untrusted:
+        case base::Code::handshake:
         case base::Code::unreachable: return Outcome::connect_failed;
         case base::Code::timeout: return Outcome::timeout;
         default: return Outcome::reset;

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/clock.h"
+#include "net/tls.h"
 
 namespace tl::proxy {
 
@@ -19,10 +20,12 @@ struct PoolLimits {
     size_t idle = 64;                                   // kept open for each instance and core
     base::Duration idle_for = std::chrono::seconds{4};  // shorter than the 5 s after which Node.js closes
     base::Duration connect = std::chrono::seconds{1};
+    base::Duration handshake = std::chrono::seconds{3};  // of TLS, once connected
 };
 
 struct UpstreamRule {
     PoolLimits pool;
+    net::TlsClientPtr tls;  // connections speak TLS by these rules; nullptr: plain
 };
 
 }  // namespace tl::proxy

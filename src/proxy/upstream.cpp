@@ -16,6 +16,8 @@ void Upstream::apply(const EndpointSetPtr& set) {
             instance->name = names_->intern(endpoint.id);
         }
         instance->weight = endpoint.weight;
+        instance->pool.set_host(endpoint.host);
+        instance->pool.set_tls(rule_.tls);
         instance->retired = false;
         instance->pool.revive();
         current_.push_back(instance);
@@ -24,6 +26,11 @@ void Upstream::apply(const EndpointSetPtr& set) {
         if (instance->retired) instance->pool.retire();
     }
     std::erase_if(all_, [](const auto& instance) { return instance->retired && instance->active == 0; });
+}
+
+void Upstream::change_rule(const UpstreamRule& rule) {
+    rule_ = rule;
+    for (const auto& instance : all_) instance->pool.set_tls(rule_.tls);
 }
 
 Instance* Upstream::find(std::string_view id) const {

@@ -21,7 +21,7 @@ class Upstream {
 
     // Takes over a newer set; instances that stay keep their connections and counts.
     void apply(const EndpointSetPtr& set);
-    void change_rule(const UpstreamRule& rule) { rule_ = rule; }
+    void change_rule(const UpstreamRule& rule);
 
     // The instance for the next request, leaving out those whose serials are in `tried` unless all were. nullptr: there
     // is none.

@@ -28,11 +28,12 @@ struct Publisher::Topic {
 namespace {
 
 bool same(const proxy::EndpointSet& set, const Selection& selection) {
-    return set.reason == selection.reason &&
-           std::ranges::equal(
-               set.endpoints, selection.endpoints, [](const proxy::Endpoint& a, const proxy::Endpoint& b) {
-                   return a.id == b.id && a.address == b.address && a.version == b.version && a.weight == b.weight;
-               });
+    return set.reason == selection.reason && std::ranges::equal(set.endpoints, selection.endpoints,
+                                                                [](const proxy::Endpoint& a, const proxy::Endpoint& b) {
+                                                                    return a.id == b.id && a.address == b.address &&
+                                                                           a.version == b.version &&
+                                                                           a.weight == b.weight && a.host == b.host;
+                                                                });
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ base::Result<void> Registry::add_service(ServiceSpec spec) {
 base::Result<void> Registry::update_service(ServiceSpec spec) {
     const ServicePtr service = find_service(spec.name);
     if (!service) return base::fail(no_service(spec.name));
-    const bool new_probes = !(service->spec.config.health == spec.config.health);
+    const bool new_probes = !(service->spec.config.health == spec.config.health) || service->spec.tls != spec.tls;
     service->spec = std::move(spec);
     if (new_probes) {
         for (const InstancePtr& instance : service->instances) {
@@ -178,7 +178,11 @@ void Registry::publish(Service& service) {
     candidates.reserve(service.instances.size());
     for (const InstancePtr& instance : service.instances) {
         const InstanceSpec& spec = instance->spec;
-        candidates.push_back({{.id = spec.id, .address = spec.address, .version = spec.version, .weight = spec.weight},
+        candidates.push_back({{.id = spec.id,
+                               .address = spec.address,
+                               .version = spec.version,
+                               .weight = spec.weight,
+                               .host = spec.host},
                               instance->state});
     }
     Selection selection =

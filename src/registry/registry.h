@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "net/tls.h"
 #include "proxy/endpoints.h"
 #include "registry/needs.h"
 #include "registry/snapshot.h"
@@ -24,6 +25,7 @@ inline constexpr size_t kHistory = 64;          // changes kept for each service
 struct ServiceSpec {
     std::string name;
     ServiceHealthConfig config;
+    net::TlsClientPtr tls;  // probes speak TLS by these rules; nullptr: plain
 };
 
 enum class Origin : uint8_t {
@@ -38,6 +40,7 @@ struct InstanceSpec {
     std::string version;
     uint32_t weight = 1;
     Origin origin = Origin::process;
+    std::string host;  // that its certificate must name, where the service speaks TLS
 };
 
 struct RegistryOptions {

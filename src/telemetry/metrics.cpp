@@ -58,6 +58,9 @@ void DoorCell::merge(const DoorCell& other) {
     refused += other.refused;
     open += other.open;
     in_flight += other.in_flight;
+    handshakes += other.handshakes;
+    resumed += other.resumed;
+    failed_handshakes += other.failed_handshakes;
 }
 
 void MetricsData::merge(const MetricsData& other) {

@@ -90,9 +90,12 @@ struct PoolCell {
 // The listening side, a cell for each kind of door.
 struct DoorCell {
     uint64_t accepted = 0;
-    uint64_t refused = 0;   // over a cap, or not HTTP
-    int64_t open = 0;       // connections now
-    int64_t in_flight = 0;  // requests now
+    uint64_t refused = 0;     // over a cap, or not HTTP
+    int64_t open = 0;         // connections now
+    int64_t in_flight = 0;    // requests now
+    uint64_t handshakes = 0;  // of TLS, that succeeded
+    uint64_t resumed = 0;     // of those
+    uint64_t failed_handshakes = 0;
 
     void merge(const DoorCell& other);
 };

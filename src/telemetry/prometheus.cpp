@@ -206,6 +206,12 @@ void write_doors(Page& page, const MetricsData& data) {
     each(&DoorCell::open);
     page.family("trunkline_requests_in_flight", "gauge", "Requests that are being served, now.");
     each(&DoorCell::in_flight);
+    page.family("trunkline_tls_handshakes_total", "counter", "TLS handshakes with clients that succeeded.");
+    each(&DoorCell::handshakes);
+    page.family("trunkline_tls_resumed_total", "counter", "TLS handshakes that resumed a session; also counted above.");
+    each(&DoorCell::resumed);
+    page.family("trunkline_tls_failures_total", "counter", "TLS handshakes with clients that failed.");
+    each(&DoorCell::failed_handshakes);
 }
 
 // One family of other rooms' samples: by label text, so that the order is fixed and no set comes twice.
