@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "app/traffic_checks.h"
 #include "manifest/names.h"
 #include "proxy/route_table.h"
 #include "supervisor/call_order.h"
@@ -60,6 +61,7 @@ void check_calls(const Manifest& manifest, const Names& names, Diagnostics& diag
         specs.push_back({.name = service.name->value,
                          .run = {},
                          .calls = calls_of(*service.config),
+                         .version_of = {},
                          .folder = {},
                          .fingerprint = {}});
     }
@@ -144,6 +146,7 @@ void check_manifest(const Manifest& manifest, const std::string& folder, Diagnos
     check_calls(manifest, names, diagnostics);
     check_routes(manifest, names, diagnostics);
     check_ports(manifest, diagnostics);
+    check_traffic(manifest, names, diagnostics);
 }
 
 }  // namespace tl::app

@@ -32,6 +32,23 @@ std::optional<std::string> check_target(std::string_view text) {
     return "must be HOST:PORT, such as 127.0.0.1:9000, or unix:/PATH";
 }
 
+const Object<AddressConfig>& address_schema() {
+    static const auto schema = Object<AddressConfig>("an instance's address")
+                                   .field("at", &AddressConfig::at, manifest::text("HOST:PORT or unix:/PATH").check(check_target))
+                                   .required()
+                                   .doc("Where it is.")
+                                   .example("10.0.0.5:9000")
+                                   .field("version", &AddressConfig::version, manifest::text("a version").any_scalar())
+                                   .doc("Of the service; for splits and rules by version.")
+                                   .default_is("the service's")
+                                   .field("zone", &AddressConfig::zone, manifest::dns_label("a zone's name"))
+                                   .doc("Where it runs.")
+                                   .default_is("the service's")
+                                   .field("weight", &AddressConfig::weight, manifest::integer().range(1, 1000))
+                                   .doc("Its part of the requests, beside the weights of the others.");
+    return schema;
+}
+
 const Object<TelemetryConfig>& telemetry_schema() {
     static const auto schema =
         Object<TelemetryConfig>("telemetry")
@@ -65,11 +82,15 @@ const Object<ServiceConfig>& service_schema() {
         Object<ServiceConfig>("a service")
             .position(&ServiceConfig::at)
             .include(&ServiceConfig::run, supervisor::run_schema())
-            .field(
-                "address", &ServiceConfig::address,
-                manifest::list_of(manifest::text("HOST:PORT or unix:/PATH").check(check_target)).unique().or_single())
-            .doc("Where the service is, when others run it; a list for several instances.")
+            .field("address", &ServiceConfig::address, manifest::list_of(address_schema().or_scalar("at")).or_single())
+            .doc("Where the service is, when others run it: HOST:PORT, unix:/PATH, or a map; a list for several instances.")
             .example("10.0.0.5:9000")
+            .field("zone", &ServiceConfig::zone, manifest::dns_label("a zone's name"))
+            .doc("Where its instances run, as far as they do not say it themselves.")
+            .default_is("the system's")
+            .field("version_of", &ServiceConfig::version_of, manifest::dns_label("a service's name"))
+            .doc("Its instances are instances of that service, of this \"version\": callers name that one.")
+            .default_is("none: it is called by its own name")
             .include(&ServiceConfig::health, registry::service_health_schema())
             .include(&ServiceConfig::mesh, mesh::mesh_schema());
     return schema;
@@ -83,6 +104,9 @@ const Object<Manifest>& manifest_schema() {
             .required()
             .doc("The system's name.")
             .example("shop")
+            .field("zone", &Manifest::zone, manifest::dns_label("a zone's name"))
+            .doc("Where the gateway and the services run: callers prefer instances of their own zone.")
+            .default_is("none")
             .field("mode", &Manifest::mode,
                    manifest::one_of<Mode>({{"development", Mode::development}, {"production", Mode::production}}))
             .doc("In development, answers of Trunkline's own explain themselves to whoever asks.")
@@ -111,6 +135,14 @@ std::vector<NamedService> services_of(const Manifest& manifest) {
     return all;
 }
 
+std::string zone_of(const Manifest& manifest, const ServiceConfig& service) {
+    return service.zone.value_or(manifest.zone);
+}
+
+const std::string& callee_of(const NamedService& service) {
+    return service.config->version_of ? service.config->version_of->value : service.name->value;
+}
+
 std::vector<std::string> calls_of(const ServiceConfig& config) {
     std::vector<std::string> calls;
     for (const auto& callee : config.mesh.calls) calls.push_back(callee.value);
@@ -124,6 +156,7 @@ std::vector<supervisor::ServiceSpec> specs_of(const Manifest& manifest, const st
         supervisor::ServiceSpec spec{.name = service.name->value,
                                      .run = service.config->run,
                                      .calls = calls_of(*service.config),
+                                     .version_of = service.config->version_of ? callee_of(service) : "",
                                      .folder = folder,
                                      .fingerprint = {}};
         spec.fingerprint = supervisor::fingerprint_files(spec);

@@ -25,7 +25,8 @@ struct PlanePlan {
 [[nodiscard]] std::string callee_door_key(std::string_view caller, std::string_view callee);
 [[nodiscard]] std::string proxy_door_key(std::string_view caller);
 
+// `cookie_secret` hides instances in sticky cookies.
 [[nodiscard]] PlanePlan build_plane(const LoadedManifest& loaded, telemetry::NameTable& names,
-                                    telemetry::SeriesTable& series);
+                                    telemetry::SeriesTable& series, base::HashKey cookie_secret = {});
 
 }  // namespace tl::app

@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "base/log.h"
 #include "base/outlet.h"
+#include "base/random.h"
 #include "proxy/cause.h"
 
 namespace tl::app {
@@ -51,6 +53,13 @@ std::string_view outcome_word(uint8_t outcome) {
 }
 
 }  // namespace
+
+base::HashKey random_key() {
+    const std::string bytes = base::random_bytes(sizeof(base::HashKey));
+    base::HashKey key;
+    std::memcpy(&key, bytes.data(), sizeof key);
+    return key;
+}
 
 System::System(SystemOptions options, LoadedManifest loaded)
     : options_(std::move(options)),
@@ -108,7 +117,7 @@ void System::run_background() {
 rt::Task<base::Result<void>> System::use_plane(const LoadedManifest& loaded) {
     // stop() has closed the public doors: a change that it found half-way must not open them again.
     if (!stopping_.empty()) co_return base::fail(base::Code::cancelled, "Trunkline is stopping");
-    PlanePlan plan = build_plane(loaded, names_, series_);
+    PlanePlan plan = build_plane(loaded, names_, series_, cookie_secret_);
     std::vector<DataPlane::BoundDoor> fresh;
     std::set<std::string> keys;
     for (const WantedDoor& wanted : plan.doors) {
@@ -132,11 +141,13 @@ rt::Task<base::Result<void>> System::use_plane(const LoadedManifest& loaded) {
 
 base::Result<void> System::register_services(const LoadedManifest& loaded) {
     for (const NamedService& service : services_of(loaded.manifest)) {
+        if (service.config->version_of) continue;
         const registry::ServiceSpec spec{service.name->value, service.config->health};
         const auto updated = registry_.update_service(spec);
         if (updated) continue;
         TL_TRY(registry_.add_service(spec));
     }
+    book_.set_places(loaded.manifest);
     return {};
 }
 
@@ -169,18 +180,24 @@ rt::Task<void> System::register_addresses(const LoadedManifest& loaded) {
     const rt::Wait wait = rt::this_loop().within(kAddressTime, &changes_);
     for (const NamedService& service : services_of(loaded.manifest)) {
         for (const auto& target : service.config->address) {
-            const auto found = co_await resolve(target.value, wait);
+            const auto found = co_await resolve(target.at.value, wait);
             if (!found || found->empty()) {
                 TL_LOG(warning, "app", "{}: {}", service.name->value, found ? "no address" : found.error().message());
                 continue;
             }
-            // Known already: then it stays as it is.
-            [[maybe_unused]] const auto added =
-                registry_.add_instance({.id = address_id(service.name->value, found->front()),
-                                        .service = service.name->value,
-                                        .address = found->front(),
-                                        .version = service.config->run.version,
-                                        .origin = registry::Origin::address});
+            const std::string id = address_id(service.name->value, found->front());
+            const registry::Placement placement{.version = target.version.value_or(service.config->run.version),
+                                                .zone = target.zone.value_or(zone_of(loaded.manifest, *service.config)),
+                                                .weight = target.weight};
+            // Known already: then it goes on, at its place.
+            if (registry_.place_instance(id, placement)) continue;
+            [[maybe_unused]] const auto added = registry_.add_instance({.id = id,
+                                                                        .service = service.name->value,
+                                                                        .address = found->front(),
+                                                                        .version = placement.version,
+                                                                        .zone = placement.zone,
+                                                                        .weight = placement.weight,
+                                                                        .origin = registry::Origin::address});
         }
     }
 }
@@ -204,7 +221,7 @@ rt::Task<void> System::retire_addresses(const LoadedManifest& now) {
     std::set<std::string> unsure;
     for (const NamedService& service : services_of(now.manifest)) {
         for (const auto& target : service.config->address) {
-            const auto found = co_await resolve(target.value, wait);
+            const auto found = co_await resolve(target.at.value, wait);
             if (!found || found->empty()) {
                 unsure.insert(service.name->value);
                 continue;
@@ -227,7 +244,9 @@ rt::Task<void> System::retire_addresses(const LoadedManifest& now) {
 
 void System::retire_services(const LoadedManifest& before, const LoadedManifest& now) {
     std::set<std::string> kept;
-    for (const NamedService& service : services_of(now.manifest)) kept.insert(service.name->value);
+    for (const NamedService& service : services_of(now.manifest)) {
+        if (!service.config->version_of) kept.insert(service.name->value);
+    }
     for (const NamedService& service : services_of(before.manifest)) {
         if (kept.contains(service.name->value)) continue;
         [[maybe_unused]] const auto removed =
@@ -276,7 +295,7 @@ rt::Task<base::Result<void>> System::stop(base::TimePoint deadline, std::string 
     changes_.request();
     // The public door first: what is in flight there still needs the services behind it.
     const base::Duration left = deadline - rt::this_loop().now();
-    PlanePlan plan = build_plane(*loaded_, names_, series_);
+    PlanePlan plan = build_plane(*loaded_, names_, series_, cookie_secret_);
     auto inner = std::make_shared<PlaneSnapshot>(*plan.snapshot);
     std::erase_if(inner->doors, [](const auto& door) { return door.first.starts_with("gateway "); });
     // A third of the time is kept for the services, should tunnels and streams use up the rest.

@@ -23,6 +23,7 @@ constexpr std::array<CauseInfo, kCauses> kInfos{{
     {"no_such_service", "There is no service of this name", 404},
     {"unsupported", "The request asks for something that is not supported", 501},
     {"internal", "Trunkline failed; this is a defect", 500},
+    {"fault_injected", "The manifest injects a fault into a share of these requests", 503},
 }};
 
 }  // namespace

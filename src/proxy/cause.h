@@ -26,8 +26,9 @@ enum class Cause : uint8_t {
     no_such_service,
     unsupported,
     internal,
+    fault_injected,
 };
-inline constexpr size_t kCauses = static_cast<size_t>(Cause::internal) + 1;
+inline constexpr size_t kCauses = static_cast<size_t>(Cause::fault_injected) + 1;
 
 struct CauseInfo {
     std::string_view code;   // "no_route"

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/clock.h"
+#include "proxy/balance.h"
 
 namespace tl::proxy {
 
@@ -23,6 +24,7 @@ struct PoolLimits {
 
 struct UpstreamRule {
     PoolLimits pool;
+    BalanceRule balance;
 };
 
 }  // namespace tl::proxy

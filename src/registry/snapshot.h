@@ -24,6 +24,8 @@ struct InstanceView {
     std::string id;
     net::Address address;
     std::string version;
+    std::string zone;
+    uint32_t weight = 1;
     InstanceState state = InstanceState::starting;
     std::string reason;  // of the last change of state
     base::WallTime since;
