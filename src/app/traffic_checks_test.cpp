@@ -17,7 +17,7 @@ TEST(TrafficChecks, name_each_mistake_at_its_place) {
     const std::string other = "    other: { run: x }\n";
     const Case cases[] = {
         {"", "split: { v1: 90, v2: 10 }", v2, ""},
-        {"", "split: { v1: 90, v3: 10 }", v2, "t.yaml:6:47: error: this split names \"v3\", which is no version"},
+        {"", "split: { v1: 90, v3: 10 }", v2, "t.yaml:6:53: error: this split names \"v3\", which is no version"},
         {"", "split: { v1: 90, v2: 20 }", v2, "add up to 110, not to 100"},
         {"", "split: { v1: 50, v2: 50 }, split_by: header x-user", v2, ""},
         {"", "split: { v1: 50, v2: 50 }, split_by: header", v2, "must name it, such as header x-user"},
