@@ -20,11 +20,12 @@ class Stand {
   public:
     explicit Stand(const BalanceRule& rule = {}) { upstream.change_rule({.pool = {}, .balance = rule}); }
 
-    void use(std::vector<Endpoint> endpoints, std::vector<Endpoint> unwell = {}) {
+    void use(std::vector<Endpoint> endpoints, std::vector<Endpoint> unwell = {}, std::string reason = {}) {
         auto set = std::make_shared<EndpointSet>();
         set->revision = ++revision_;
         set->endpoints = std::move(endpoints);
         set->unwell = std::move(unwell);
+        set->reason = std::move(reason);
         for (Endpoint& one : set->endpoints) one.address = net::Address::loopback(1000);
         upstream.apply(set, now);
     }
@@ -100,6 +101,12 @@ TEST(Subsets, a_zone_whose_instances_are_ejected_or_tried_spills_over) {
     EXPECT_EQ(stand.ask(east, 10)["w1"], 10);
     stand.instance("w1")->ejected_until = stand.now + 1s;
     EXPECT_EQ(stand.ask(east, 10)["e1"], 10);  // better one that is ejected than none
+}
+
+TEST(Subsets, in_panic_nobody_prefers_a_zone_that_may_be_dead) {
+    Stand stand;
+    stand.use({{.id = "e1", .zone = "east"}, {.id = "w1", .zone = "west"}}, {}, "panic: only 1 of 2 is healthy");
+    EXPECT_NEAR(stand.ask({.zone = stand.names.intern("east")}, 1000)["w1"], 500, 100);
 }
 
 TEST(Subsets, zones_may_be_ignored) {

@@ -65,7 +65,10 @@ void Upstream::arrange() {
             absent.push_back({names_->intern(endpoint.version), names_->intern(endpoint.zone), endpoint.weight});
         }
     }
-    subsets_.build(current_, absent, rule_.balance, random_);
+    BalanceRule rule = rule_.balance;
+    // Nobody knows who is well, so a zone may be dead as a whole: all share.
+    if (panic()) rule.prefer_zone = false;
+    subsets_.build(current_, absent, rule, random_);
 }
 
 bool Upstream::ramp_up(base::TimePoint now) {
