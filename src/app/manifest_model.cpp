@@ -33,19 +33,20 @@ std::optional<std::string> check_target(std::string_view text) {
 }
 
 const Object<AddressConfig>& address_schema() {
-    static const auto schema = Object<AddressConfig>("an instance's address")
-                                   .field("at", &AddressConfig::at, manifest::text("HOST:PORT or unix:/PATH").check(check_target))
-                                   .required()
-                                   .doc("Where it is.")
-                                   .example("10.0.0.5:9000")
-                                   .field("version", &AddressConfig::version, manifest::text("a version").any_scalar())
-                                   .doc("Of the service; for splits and rules by version.")
-                                   .default_is("the service's")
-                                   .field("zone", &AddressConfig::zone, manifest::dns_label("a zone's name"))
-                                   .doc("Where it runs.")
-                                   .default_is("the service's")
-                                   .field("weight", &AddressConfig::weight, manifest::integer().range(1, 1000))
-                                   .doc("Its part of the requests, beside the weights of the others.");
+    static const auto schema =
+        Object<AddressConfig>("an instance's address")
+            .field("at", &AddressConfig::at, manifest::text("HOST:PORT or unix:/PATH").check(check_target))
+            .required()
+            .doc("Where it is.")
+            .example("10.0.0.5:9000")
+            .field("version", &AddressConfig::version, manifest::text("a version").any_scalar())
+            .doc("Of the service; for splits and rules by version.")
+            .default_is("the service's")
+            .field("zone", &AddressConfig::zone, manifest::dns_label("a zone's name"))
+            .doc("Where it runs.")
+            .default_is("the service's")
+            .field("weight", &AddressConfig::weight, manifest::integer().range(1, 1000))
+            .doc("Its part of the requests, beside the weights of the others.");
     return schema;
 }
 
@@ -83,7 +84,9 @@ const Object<ServiceConfig>& service_schema() {
             .position(&ServiceConfig::at)
             .include(&ServiceConfig::run, supervisor::run_schema())
             .field("address", &ServiceConfig::address, manifest::list_of(address_schema().or_scalar("at")).or_single())
-            .doc("Where the service is, when others run it: HOST:PORT, unix:/PATH, or a map; a list for several instances.")
+            .doc(
+                "Where the service is, when others run it: HOST:PORT, unix:/PATH, or a map; a list for several "
+                "instances.")
             .example("10.0.0.5:9000")
             .field("zone", &ServiceConfig::zone, manifest::dns_label("a zone's name"))
             .doc("Where its instances run, as far as they do not say it themselves.")

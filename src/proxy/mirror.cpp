@@ -80,6 +80,7 @@ void Mirrors::take(CopyPtr& copy, http::Piece piece) {
 rt::Task<void> Mirrors::send(CopyPtr copy) {
     co_await rt::sleep(base::Duration{0}, &cancel_);  // the request itself goes first
     Upstream* const upstream = copy->engine->upstream(copy->service);
+    if (upstream == nullptr) co_return;  // the service was taken out meanwhile; held instances keep it from here on
     rt::Loop& loop = rt::this_loop();
     const base::TimePoint began = loop.now();
     copy->record.start_ns = base::wall_now().time_since_epoch().count();
