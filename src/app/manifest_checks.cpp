@@ -7,6 +7,7 @@
 #include <set>
 
 #include "app/tls_checks.h"
+#include "app/traffic_checks.h"
 #include "manifest/names.h"
 #include "proxy/route_table.h"
 #include "supervisor/call_order.h"
@@ -61,6 +62,7 @@ void check_calls(const Manifest& manifest, const Names& names, Diagnostics& diag
         specs.push_back({.name = service.name->value,
                          .run = {},
                          .calls = calls_of(*service.config),
+                         .version_of = {},
                          .folder = {},
                          .fingerprint = {}});
     }
@@ -146,6 +148,7 @@ void check_manifest(const Manifest& manifest, const std::string& folder, Diagnos
     check_routes(manifest, names, diagnostics);
     check_ports(manifest, diagnostics);
     check_tls(manifest, folder, base::wall_now(), diagnostics);
+    check_traffic(manifest, names, diagnostics);
 }
 
 }  // namespace tl::app

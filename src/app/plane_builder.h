@@ -32,7 +32,9 @@ struct PlaneTls {
     std::map<std::string, net::TlsClientPtr> clients;  // by service
 };
 
+// `cookie_secret` hides instances in sticky cookies.
 [[nodiscard]] PlanePlan build_plane(const LoadedManifest& loaded, telemetry::NameTable& names,
-                                    telemetry::SeriesTable& series, const PlaneTls& tls = {});
+                                    telemetry::SeriesTable& series, const PlaneTls& tls = {},
+                                    base::HashKey cookie_secret = {});
 
 }  // namespace tl::app

@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "app/target.h"
 #include "base/log.h"
 #include "base/outlet.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "proxy/cause.h"
 
@@ -54,6 +56,13 @@ std::string_view outcome_word(uint8_t outcome) {
 }
 
 }  // namespace
+
+base::HashKey random_key() {
+    const std::string bytes = base::random_bytes(sizeof(base::HashKey));
+    base::HashKey key;
+    std::memcpy(&key, bytes.data(), sizeof key);
+    return key;
+}
 
 System::System(SystemOptions options, LoadedManifest loaded)
     : options_(std::move(options)),
@@ -115,7 +124,7 @@ rt::Task<base::Result<void>> System::use_plane(const LoadedManifest& loaded) {
     if (!stopping_.empty()) co_return base::fail(base::Code::cancelled, "Trunkline is stopping");
     const auto tls = tls_.load(loaded);
     if (!tls) co_return base::fail(tls.error());
-    PlanePlan plan = build_plane(loaded, names_, series_, *tls);
+    PlanePlan plan = build_plane(loaded, names_, series_, *tls, cookie_secret_);
     std::vector<DataPlane::BoundDoor> fresh;
     std::set<std::string> keys;
     for (const WantedDoor& wanted : plan.doors) {
@@ -156,6 +165,7 @@ rt::Task<void> System::watch_certificates() {
 
 base::Result<void> System::register_services(const LoadedManifest& loaded) {
     for (const NamedService& service : services_of(loaded.manifest)) {
+        if (service.config->version_of) continue;
         const auto tls = tls_.current().clients.find(service.name->value);
         const registry::ServiceSpec spec{.name = service.name->value,
                                          .config = service.config->health,
@@ -164,6 +174,7 @@ base::Result<void> System::register_services(const LoadedManifest& loaded) {
         if (updated) continue;
         TL_TRY(registry_.add_service(spec));
     }
+    book_.set_places(loaded.manifest);
     return {};
 }
 
@@ -204,19 +215,25 @@ rt::Task<void> System::register_addresses(const LoadedManifest& loaded) {
     const rt::Wait wait = rt::this_loop().within(kAddressTime, &changes_);
     for (const NamedService& service : services_of(loaded.manifest)) {
         for (const auto& target : service.config->address) {
-            const auto found = co_await resolve(target.value, wait);
+            const auto found = co_await resolve(target.at.value, wait);
             if (!found || found->empty()) {
                 TL_LOG(warning, "app", "{}: {}", service.name->value, found ? "no address" : found.error().message());
                 continue;
             }
-            // Known already: then it stays as it is.
-            [[maybe_unused]] const auto added =
-                registry_.add_instance({.id = address_id(service, target.value, found->front()),
-                                        .service = service.name->value,
-                                        .address = found->front(),
-                                        .version = service.config->run.version,
-                                        .origin = registry::Origin::address,
-                                        .host = host_of(service, target.value)});
+            const std::string id = address_id(service, target.at.value, found->front());
+            const registry::Placement placement{.version = target.version.value_or(service.config->run.version),
+                                                .zone = target.zone.value_or(zone_of(loaded.manifest, *service.config)),
+                                                .weight = target.weight};
+            // Known already: then it goes on, at its place.
+            if (registry_.place_instance(id, placement)) continue;
+            [[maybe_unused]] const auto added = registry_.add_instance({.id = id,
+                                                                        .service = service.name->value,
+                                                                        .address = found->front(),
+                                                                        .version = placement.version,
+                                                                        .zone = placement.zone,
+                                                                        .weight = placement.weight,
+                                                                        .origin = registry::Origin::address,
+                                                                        .host = host_of(service, target.at.value)});
         }
     }
 }
@@ -240,12 +257,12 @@ rt::Task<void> System::retire_addresses(const LoadedManifest& now) {
     std::set<std::string> unsure;
     for (const NamedService& service : services_of(now.manifest)) {
         for (const auto& target : service.config->address) {
-            const auto found = co_await resolve(target.value, wait);
+            const auto found = co_await resolve(target.at.value, wait);
             if (!found || found->empty()) {
                 unsure.insert(service.name->value);
                 continue;
             }
-            wanted.insert(address_id(service, target.value, found->front()));
+            wanted.insert(address_id(service, target.at.value, found->front()));
         }
     }
     for (const auto& service : registry_.snapshot().services) {
@@ -263,7 +280,9 @@ rt::Task<void> System::retire_addresses(const LoadedManifest& now) {
 
 void System::retire_services(const LoadedManifest& before, const LoadedManifest& now) {
     std::set<std::string> kept;
-    for (const NamedService& service : services_of(now.manifest)) kept.insert(service.name->value);
+    for (const NamedService& service : services_of(now.manifest)) {
+        if (!service.config->version_of) kept.insert(service.name->value);
+    }
     for (const NamedService& service : services_of(before.manifest)) {
         if (kept.contains(service.name->value)) continue;
         [[maybe_unused]] const auto removed =
@@ -313,7 +332,7 @@ rt::Task<base::Result<void>> System::stop(base::TimePoint deadline, std::string 
     changes_.request();
     // The public door first: what is in flight there still needs the services behind it.
     const base::Duration left = deadline - rt::this_loop().now();
-    PlanePlan plan = build_plane(*loaded_, names_, series_, tls_.current());
+    PlanePlan plan = build_plane(*loaded_, names_, series_, tls_.current(), cookie_secret_);
     auto inner = std::make_shared<PlaneSnapshot>(*plan.snapshot);
     std::erase_if(inner->doors, [](const auto& door) { return door.first.starts_with("gateway "); });
     // A third of the time is kept for the services, should tunnels and streams use up the rest.

@@ -144,11 +144,14 @@ rt::Task<std::vector<console::ServiceView>> System::services() {
         view.replicas_wanted =
             running != nullptr ? running->wanted : static_cast<uint32_t>(service.config->address.size());
         for (const auto& known : registered.services) {
-            if (known.name != view.name) continue;
-            view.replicas_healthy = static_cast<uint32_t>(known.healthy);
+            if (known.name != callee_of(service)) continue;
             // The views say "panic" themselves.
             if (known.panic) view.panic = known.reason.starts_with("panic: ") ? known.reason.substr(7) : known.reason;
-            for (const auto& instance : known.instances) view.instances.push_back(instance_of(instance, view.name));
+            for (const auto& instance : known.instances) {
+                if (book_.runner(instance.id, known.name) != view.name) continue;
+                view.instances.push_back(instance_of(instance, view.name));
+                if (instance.state == registry::InstanceState::healthy) ++view.replicas_healthy;
+            }
         }
         if (running != nullptr) {
             for (const auto& status : running->instances) {
@@ -164,7 +167,7 @@ rt::Task<std::vector<console::ServiceView>> System::services() {
             }
         }
         for (auto& instance : view.instances) {
-            const auto count = co_await plane_.in_flight(view.name, instance.id, rt::this_loop().within(1s));
+            const auto count = co_await plane_.in_flight(callee_of(service), instance.id, rt::this_loop().within(1s));
             instance.in_flight = static_cast<uint32_t>(count.value_or(0));
         }
         view.state = state_of(view, running);
@@ -227,7 +230,11 @@ rt::Task<std::vector<console::RouteView>> System::routes() {
         }
         proxy::TrafficRule traffic;
         for (const NamedService& service : services_of(loaded_->manifest)) {
-            if (service.name->value == view.to) traffic = service.config->mesh.traffic.request_rule();
+            if (service.name->value != view.to) continue;
+            const proxy::TrafficConfig& config = service.config->mesh.traffic;
+            traffic = config.request_rule();
+            view.shaping = proxy::describe_shaping(config.shaping, route.traffic.shaping,
+                                                   route.version ? route.version->value : "");
         }
         traffic = route.traffic.over(traffic);
         view.timeout = traffic.timeout;

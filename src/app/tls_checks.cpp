@@ -123,19 +123,20 @@ void check_service_tls(const NamedService& service, Checker& checker, Diagnostic
                           fmt::format("service \"{}\" is run here, so \"tls\" has no effect", service.name->value),
                           "\"tls\" is for services with \"address\"");
     }
-    const auto secured = [](const auto& address) { return address.value.starts_with("https://"); };
+    const auto secured = [](const auto& address) { return address.at.value.starts_with("https://"); };
     const bool some = std::ranges::any_of(config.address, secured);
     for (const auto& address : config.address) {
-        const bool plain_word = address.value.starts_with("http://");
+        const bool plain_word = address.at.value.starts_with("http://");
         if ((some && !secured(address) && !config.tls) || (plain_word && (some || config.tls))) {
             diagnostics.error(
-                address.at, fmt::format("{} does not speak TLS, but the service does", base::printable(address.value)),
+                address.at.at,
+                fmt::format("{} does not speak TLS, but the service does", base::printable(address.at.value)),
                 "all addresses of a service speak TLS, or none: write https://");
         }
     }
     if (!config.tls) return;
     const bool path =
-        std::ranges::any_of(config.address, [](const auto& one) { return one.value.starts_with("unix:"); });
+        std::ranges::any_of(config.address, [](const auto& one) { return one.at.value.starts_with("unix:"); });
     if (path && config.tls->name.empty()) {
         diagnostics.error(config.tls->at, "a Unix socket has no host that a certificate could name", "give \"name\"");
     }

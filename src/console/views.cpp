@@ -150,6 +150,7 @@ void route_fields(F& f, V& v) {
     f("methods", v.methods);
     f("conditions", v.conditions);
     f("to", v.to);
+    f("shaping", v.shaping);
     f("rewrite", v.rewrite);
     f("timeout_ms", v.timeout);
     f("retries", v.retries);

@@ -63,6 +63,7 @@ struct RouteView {
     std::vector<std::string> methods;     // empty: any
     std::vector<std::string> conditions;  // in words: "header x-canary is 1", "query debug is there"
     std::string to;                       // the service
+    std::vector<std::string> shaping;     // versions, mirror, fault, in words: "split v1 90, v2 10"
     std::string rewrite;
     base::Duration timeout{};
     uint32_t retries = 0;  // further attempts

@@ -72,6 +72,9 @@ const Object<RouteConfig>& route_schema() {
             .field("to", &RouteConfig::to, manifest::dns_label("a service's name"))
             .required()
             .doc("The service that gets the request.")
+            .field("version", &RouteConfig::version, text("a version").any_scalar())
+            .doc("Only this version of the service, whatever its split says.")
+            .default_is("by the split")
             .field("rewrite", &RouteConfig::rewrite, text("a path").check(check_rewrite))
             .doc(
                 "The path that the service sees. A trailing /* takes over what the path's /* matched, {name} a "

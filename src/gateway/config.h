@@ -24,6 +24,7 @@ struct RouteConfig {
     manifest::OrderedMap<std::string> headers;  // "*": present
     manifest::OrderedMap<std::string> query;
     manifest::Located<std::string> to;
+    std::optional<manifest::Located<std::string>> version;  // of that service
     std::optional<manifest::Located<std::string>> rewrite;
     int priority = 0;
     proxy::TrafficOverride traffic;

@@ -25,6 +25,8 @@ proxy::Route make_route(const RouteConfig& config, const DoorContext& context) {
     route.service = config.to.value;
     if (config.rewrite) route.rewrite = proxy::PathTemplate::parse(config.rewrite->value, route.rule.path).value();
     route.traffic = config.traffic.over(context.traffic(route.service));
+    route.shaping = proxy::make_shaping(context.shaping(route.service), config.traffic.shaping,
+                                        config.version ? config.version->value : "", *context.names);
     route.id = context.names->intern(route.rule.name);
     route.service_id = context.names->intern(route.service);
     route.series = context.series->add(telemetry::Door::gateway, route.rule.name, route.service);
@@ -40,6 +42,7 @@ proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context
     door->development = context.development;
     door->show_trace = true;
     door->https_port = config.tls && config.tls->redirect ? https_port(config) : uint16_t{0};
+    door->zone = context.names->intern(context.zone);
     const auto chain = make_chain(config);
     std::vector<proxy::Route> routes;
     for (const RouteConfig& one : config.routes) {

@@ -27,6 +27,7 @@ constexpr std::array<CauseInfo, kCauses> kInfos{{
     {"upstream_certificate_mismatch", "The certificate of the service is for another name", 502},
     {"upstream_certificate_untrusted", "The service and Trunkline do not trust each other's certificate", 502},
     {"upstream_tls", "The service and Trunkline could not agree on TLS", 502},
+    {"fault_injected", "The manifest injects a fault into a share of these requests", 503},
 }};
 
 }  // namespace

@@ -23,7 +23,8 @@ rt::Task<base::Result<PooledConnection>> Pool::acquire(const PoolLimits& limits,
     }
     ++cell_->opened;
     ++cell_->open;
-    co_return PooledConnection{.connection = http::make_http1_client(std::move(*stream), client), .tls = std::move(tls)};
+    co_return PooledConnection{.connection = http::make_http1_client(std::move(*stream), client),
+                               .tls = std::move(tls)};
 }
 
 // A deadline of the connect or the handshake alone is the instance's fault, not the whole request's.

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "net/tls.h"
+#include "proxy/balance.h"
 
 namespace tl::proxy {
 
@@ -26,6 +27,7 @@ struct PoolLimits {
 struct UpstreamRule {
     PoolLimits pool;
     net::TlsClientPtr tls;  // connections speak TLS by these rules; nullptr: plain
+    BalanceRule balance;
 };
 
 }  // namespace tl::proxy

@@ -37,7 +37,10 @@ const Object<TrafficConfig>& traffic_schema() {
                                    .field("stream_idle", &TrafficConfig::stream_idle, duration().range(1ms, 24h))
                                    .doc("Silence after which a streamed answer or an upgraded connection to it ends.")
                                    .field("retry", &TrafficConfig::retry, retry_schema())
-                                   .doc("Tries of a request to this service on other instances.");
+                                   .doc("Tries of a request to this service on other instances.")
+                                   .field("balance", &TrafficConfig::balance, balance_schema().or_scalar("policy"))
+                                   .doc("How requests are spread over its instances: a policy, or a map.")
+                                   .include(&TrafficConfig::shaping, shaping_schema());
     return schema;
 }
 
@@ -51,7 +54,8 @@ const Object<TrafficOverride>& traffic_override_schema() {
                                    .default_is("the service's stream_idle")
                                    .field("retry", &TrafficOverride::retry, retry_schema())
                                    .doc("Tries on other instances.")
-                                   .default_is("the service's retry");
+                                   .default_is("the service's retry")
+                                   .include(&TrafficOverride::shaping, shaping_schema());
     return schema;
 }
 

@@ -148,6 +148,16 @@ base::Result<void> Registry::remove_instance(std::string_view id, std::string_vi
     return {};
 }
 
+base::Result<void> Registry::place_instance(std::string_view id, Placement placement) {
+    const InstancePtr instance = find_instance(id);
+    if (!instance) return base::fail(no_instance(id));
+    instance->spec.version = std::move(placement.version);
+    instance->spec.zone = std::move(placement.zone);
+    instance->spec.weight = placement.weight;
+    publish(*instance->service);
+    return {};
+}
+
 // The one place where a state changes: recorded, told and published before it returns.
 void Registry::change(Instance& instance, InstanceState to, std::string reason) {
     Service& service = *instance.service;
@@ -181,6 +191,7 @@ void Registry::publish(Service& service) {
         candidates.push_back({{.id = spec.id,
                                .address = spec.address,
                                .version = spec.version,
+                               .zone = spec.zone,
                                .weight = spec.weight,
                                .host = spec.host},
                               instance->state});
@@ -210,6 +221,9 @@ RegistrySnapshot Registry::snapshot() const {
             view.instances.push_back({.id = instance->spec.id,
                                       .address = instance->spec.address,
                                       .version = instance->spec.version,
+                                      .zone = instance->spec.zone,
+                                      .weight = instance->spec.weight,
+                                      .host = instance->spec.host,
                                       .state = instance->state,
                                       .reason = instance->reason,
                                       .since = instance->since,

@@ -49,6 +49,8 @@ void PoolCell::merge(const PoolCell& other) {
     failed += other.failed;
     reused += other.reused;
     closed += other.closed;
+    mirrors += other.mirrors;
+    mirrors_dropped += other.mirrors_dropped;
     open += other.open;
     idle += other.idle;
 }

@@ -235,11 +235,13 @@ std::string show_routes(const std::vector<console::RouteView>& routes, bool colo
                  {"P99", true},
                  {"REMARK"}}};
     for (const console::RouteView& route : routes) {
+        std::string to = route.rewrite.empty() ? route.to : fmt::format("{} as {}", route.to, route.rewrite);
+        if (!route.shaping.empty()) to += fmt::format(" ({})", base::join(route.shaping, "; "));
         std::vector<Cell> cells{{route.name},
                                 {route.host},
                                 {route.path, Tone::strong},
                                 {conditions_of(route)},
-                                {route.rewrite.empty() ? route.to : fmt::format("{} as {}", route.to, route.rewrite)},
+                                {std::move(to)},
                                 {route.timeout > base::Duration{} ? base::format_duration(route.timeout) : ""},
                                 {route.retries > 0 ? fmt::format("{}", route.retries) : ""}};
         add_traffic(cells, route.traffic);
