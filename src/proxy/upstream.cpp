@@ -45,6 +45,7 @@ void Upstream::apply(const EndpointSetPtr& set, base::TimePoint now) {
 void Upstream::change_rule(const UpstreamRule& rule) {
     const bool same = rule_.balance == rule.balance;
     rule_ = rule;
+    for (const auto& instance : all_) instance->pool.set_tls(rule_.tls);
     if (same) return;
     ramping_ = true;  // the next sweep brings shares up to date
     arrange();
@@ -93,11 +94,6 @@ bool Upstream::ramp_up(base::TimePoint now) {
 Instance* Upstream::find_token(uint64_t token) const {
     const auto found = std::ranges::find(current_, token, &Instance::token);
     return found == current_.end() ? nullptr : *found;
-}
-
-void Upstream::change_rule(const UpstreamRule& rule) {
-    rule_ = rule;
-    for (const auto& instance : all_) instance->pool.set_tls(rule_.tls);
 }
 
 Instance* Upstream::find(std::string_view id) const {
