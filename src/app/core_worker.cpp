@@ -26,6 +26,7 @@ void CoreWorker::apply(const PlaneSnapshotPtr& snapshot, base::TimePoint deadlin
         }
         it->second->handler.change_door(found->second.door);
         it->second->server.change_limits(part_of(found->second.rules.limits));
+        it->second->server.set_tls(found->second.rules.tls, found->second.rules.tls_limits);
         ++it;
     }
     engine_.keep_upstreams(used, former_);
@@ -50,6 +51,11 @@ void CoreWorker::count(OpenDoor& door) {
     cell.refused += now.turned_away - door.counted.turned_away;
     cell.open += static_cast<int64_t>(now.open) - static_cast<int64_t>(door.counted.open);
     door.counted = now;
+    const net::TlsStats tls = door.server.tls_stats();
+    cell.handshakes += tls.handshakes - door.counted_tls.handshakes;
+    cell.resumed += tls.resumed - door.counted_tls.resumed;
+    cell.failed_handshakes += tls.failed - door.counted_tls.failed;
+    door.counted_tls = tls;
 }
 
 void CoreWorker::count_connections() {

@@ -16,6 +16,8 @@ namespace tl::app {
 struct ServerRules {
     http::ServerLimits limits;
     uint32_t connections = 65536;
+    net::TlsServerPtr tls;  // nullptr: plain
+    net::TlsLimits tls_limits;
 };
 
 // What a core needs to know of a new configuration. Shared by all cores, immutable.
@@ -72,11 +74,13 @@ class CoreWorker {
         OpenDoor(proxy::Engine& engine, const PlaneSnapshot::OneDoor& door, const http::ServerLimits& limits)
             : kind(door.door->kind), handler(engine, door.door), server(handler, limits, door.rules.connections) {
             server.on_refusal(&handler);
+            server.set_tls(door.rules.tls, door.rules.tls_limits);
         }
         telemetry::Door kind;
         proxy::DoorHandler handler;
         http::Server server;
         http::ServerStats counted;  // what the engine's counters know of already
+        net::TlsStats counted_tls;
     };
     // This thread's part of what all may have.
     [[nodiscard]] http::ServerLimits part_of(http::ServerLimits limits) const {

@@ -104,6 +104,9 @@ void fields(F& f, auto& v)
     f("id", v.id);
     f("address", v.address);
     f("version", v.version);
+    f("zone", v.zone);
+    f("weight", v.weight);
+    f("host", v.host);
     f("state", v.state);
     f("reason", v.reason);
     f("last_probe", v.last_probe);
@@ -123,6 +126,8 @@ void fields(F& f, auto& v)
     f("cores", v.cores);
     f("started", v.started);
     f("revision", v.revision);
+    f("cookie_low", v.cookie_low);
+    f("cookie_high", v.cookie_high);
     f("upgrades", v.upgrades);
     f("grace", v.grace);
     f("lock", v.lock);

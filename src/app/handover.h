@@ -27,6 +27,9 @@ struct HandedInstance {
     std::string id;
     std::string address;
     std::string version;
+    std::string zone;
+    uint32_t weight = 1;
+    std::string host;   // that its certificate must name
     std::string state;  // registry's word
     std::string reason;
     std::string last_probe;
@@ -45,6 +48,8 @@ struct Handover {
     uint32_t cores = 0;
     base::WallTime started;
     uint64_t revision = 0;
+    uint64_t cookie_low = 0;  // the key of sticky cookies, so that clients stay where they are
+    uint64_t cookie_high = 0;
     uint32_t upgrades = 0;  // of this run, before this one
     base::Duration grace{0};
     int lock = -1;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "app/joins.h"
 #include "app/manifest_model.h"
 #include "app/plane_builder.h"
+#include "app/tls_store.h"
 #include "app/traffic_meter.h"
 #include "console/admin_server.h"
 #include "net/resolver.h"
@@ -36,6 +38,8 @@ struct SystemOptions {
     int lock = -1;
     const supervisor::Guard* guard = nullptr;
 };
+
+[[nodiscard]] base::HashKey random_key();
 
 // A line of a service's output as the console shows it.
 [[nodiscard]] console::LogLine view_of(const supervisor::LogLine& line);
@@ -65,6 +69,8 @@ class System final : public console::System {
     [[nodiscard]] const LoadedPtr& manifest() const { return loaded_; }
     [[nodiscard]] std::vector<std::string> gateway_urls() const;
     [[nodiscard]] size_t cores() const { return plane_.cores(); }
+    // The certificate of the authority behind `tls: local`, as a file; "" without.
+    [[nodiscard]] const std::string& local_authority() const { return tls_.local_authority(); }
 
     // console::System
     rt::Task<console::StatusView> status() override;
@@ -98,6 +104,7 @@ class System final : public console::System {
     };
     // system.cpp
     [[nodiscard]] rt::Task<base::Result<void>> use_plane(const LoadedManifest& loaded);
+    [[nodiscard]] rt::Task<void> watch_certificates();
     [[nodiscard]] base::Result<void> register_services(const LoadedManifest& loaded);
     [[nodiscard]] rt::Task<void> register_addresses(const LoadedManifest& loaded);
     [[nodiscard]] rt::Task<base::Result<std::vector<net::Address>>> resolve(std::string target, rt::Wait wait);
@@ -141,9 +148,11 @@ class System final : public console::System {
     rt::Signal turn_over_;
     rt::Cancel changes_;  // no change goes on from here: stop() has begun
 
+    base::HashKey cookie_secret_ = random_key();
     telemetry::NameTable names_;
     telemetry::SeriesTable series_;
     telemetry::RecordWords words_;
+    TlsStore tls_;
     DataPlane plane_;
     ProbeRunner probes_;
     registry::Registry registry_;
@@ -156,6 +165,7 @@ class System final : public console::System {
     FormerProgram former_;
     TrafficMeter meter_;
     std::map<std::string, net::Address> open_doors_;
+    std::set<std::string> tls_doors_;  // keys of those that speak TLS
     rt::Event stop_asked_;
     rt::Cancel life_;
     rt::Gate gate_;

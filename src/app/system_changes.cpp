@@ -53,9 +53,13 @@ std::map<std::string, std::string> routes_of(const Manifest& manifest) {
         std::string name = rule->name;
         for (const auto& [header, value] : route.headers) name += fmt::format(" [{}: {}]", header.value, value);
         for (const auto& [key, value] : route.query) name += fmt::format(" [?{}={}]", key.value, value);
-        routes[name] =
-            fmt::format("to {}{}{}, priority {}", route.to.value, route.rewrite ? " as " + route.rewrite->value : "",
-                        set_keys(proxy::traffic_override_schema().to_node(route.traffic), ""), route.priority);
+        const std::string version = route.version ? route.version->value : "";
+        std::string what = fmt::format("to {}{}", route.to.value, route.rewrite ? " as " + route.rewrite->value : "");
+        for (const std::string& line : proxy::describe_shaping({}, route.traffic.shaping, version)) what += ", " + line;
+        proxy::TrafficOverride rest = route.traffic;
+        rest.shaping = {};
+        routes[name] = fmt::format("{}{}, priority {}", what,
+                                   set_keys(proxy::traffic_override_schema().to_node(rest), ""), route.priority);
     }
     return routes;
 }
@@ -82,6 +86,14 @@ std::string listens(const Manifest& manifest) {
     return base::join(all, ", ");
 }
 
+std::string words_of(const AddressConfig& address) {
+    std::string words = address.at.value;
+    if (address.version) words += " version " + *address.version;
+    if (address.zone) words += " zone " + *address.zone;
+    if (address.weight != 1) words += fmt::format(" weight {}", address.weight);
+    return words;
+}
+
 // What a change of services that others run means; those that we run are the supervisor's to plan.
 void compare_addresses(const Manifest& now, const Manifest& next, std::vector<PlanChange>& changes) {
     const auto addresses = [](const Manifest& manifest) {
@@ -89,7 +101,7 @@ void compare_addresses(const Manifest& now, const Manifest& next, std::vector<Pl
         for (const NamedService& service : services_of(manifest)) {
             if (service.config->run.run) continue;
             std::vector<std::string> list;
-            for (const auto& address : service.config->address) list.push_back(address.value);
+            for (const auto& address : service.config->address) list.push_back(words_of(address));
             all[service.name->value] = base::join(list, ", ");
         }
         return all;
@@ -142,7 +154,8 @@ LoadedManifest with_old_routes(const LoadedManifest& before, LoadedManifest both
     gateway::GatewayConfig& gateway = both.manifest.gateway;
     gateway.routes = before.manifest.gateway.routes;
     for (const auto& listen : before.manifest.gateway.listen) {
-        if (std::ranges::find(gateway.listen, listen) == gateway.listen.end()) gateway.listen.push_back(listen);
+        const auto same = [&](const auto& other) { return other.value.address == listen.value.address; };
+        if (std::ranges::none_of(gateway.listen, same)) gateway.listen.push_back(listen);
     }
     return both;
 }

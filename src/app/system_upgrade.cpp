@@ -93,6 +93,8 @@ Handover System::make_handover(const std::vector<DataPlane::OpenSockets>& socket
                   .cores = static_cast<uint32_t>(plane_.cores()),
                   .started = started_,
                   .revision = revision_,
+                  .cookie_low = cookie_secret_.low,
+                  .cookie_high = cookie_secret_.high,
                   .upgrades = upgrades_,
                   .grace = loaded_->manifest.grace,
                   .lock = options_.lock,
@@ -114,6 +116,9 @@ Handover System::make_handover(const std::vector<DataPlane::OpenSockets>& socket
                                       .id = instance.id,
                                       .address = instance.address.to_string(),
                                       .version = instance.version,
+                                      .zone = instance.zone,
+                                      .weight = instance.weight,
+                                      .host = instance.host,
                                       .state = std::string{registry::to_string(instance.state)},
                                       .reason = instance.reason,
                                       .last_probe = instance.last_probe,
@@ -214,7 +219,10 @@ rt::Task<base::Result<void>> System::resume(const Handover& left, const Handover
 
 // The instances before the doors: nobody is to find a service without one.
 rt::Task<base::Result<void>> System::take_doors(const LoadedManifest& loaded, const Handover& left) {
-    PlanePlan plan = build_plane(loaded, names_, series_);
+    cookie_secret_ = {left.cookie_low, left.cookie_high};
+    const auto tls = tls_.load(loaded);
+    if (!tls) co_return base::fail(tls.error());
+    PlanePlan plan = build_plane(loaded, names_, series_, *tls, cookie_secret_);
     std::vector<DataPlane::BoundDoor> fresh;
     for (const WantedDoor& wanted : plan.doors) {
         const auto handed = std::ranges::find(left.doors, wanted.key, &HandedDoor::key);
@@ -254,7 +262,10 @@ base::Result<void> System::restore_instances(const Handover& left) {
                       .service = instance.service,
                       .address = *address,
                       .version = instance.version,
-                      .origin = instance.of_others ? registry::Origin::address : registry::Origin::process},
+                      .zone = instance.zone,
+                      .weight = instance.weight,
+                      .origin = instance.of_others ? registry::Origin::address : registry::Origin::process,
+                      .host = instance.host},
              .state = state_of(instance.state),
              .reason = instance.reason,
              .since = instance.since,

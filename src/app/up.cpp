@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 
@@ -83,6 +84,13 @@ void print_banner(const System& system, const UpOptions& options, base::Duration
                                    services_of(loaded.manifest).size(), system.cores(),
                                    std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
     for (const std::string& url : system.gateway_urls()) text += fmt::format("  gateway   {}\n", url);
+    if (const std::string& authority = system.local_authority(); !authority.empty()) {
+        const auto urls = system.gateway_urls();
+        const auto https = std::ranges::find_if(urls, [](const auto& url) { return url.starts_with("https://"); });
+        text +=
+            fmt::format("  trust     curl --cacert {} {}/\n            a browser: import that file as an authority\n",
+                        authority, https == urls.end() ? "https://localhost" : *https);
+    }
     text += "  look      trunkline status, trunkline logs -f, trunkline why TRACE\n  stop      Ctrl-C\n\n";
     [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, text.data(), text.size());
 }

@@ -33,7 +33,7 @@ TEST(Views, StatusReadsBackAsItWasWritten) {
 }
 
 TEST(Views, RoutesPlansAndLinesReadBackAsTheyWereWritten) {
-    const RouteView route{"r", "h", "/p", {"GET"}, {"header a is 1"},    "orders", "/x",
+    const RouteView route{"r", "h", "/p", {"GET"}, {"header a is 1"},    "orders", {"split v1 90, v2 10"}, "/x",
                           2s,  1,   7,    "s",     {1, 0.1, 1ms, 2ms, 3}};
     EXPECT_EQ(to_json(read_view<RouteView>(to_json(route))), to_json(route));
     const PlanView plan{{{"service", "orders", "scale", "1 -> 2"}}, {"w"}, {"s"}};

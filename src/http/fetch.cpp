@@ -15,6 +15,10 @@ struct Opened {
 // Connects, sends `request` and reads the head of the final answer.
 rt::Task<base::Result<Opened>> open(const FetchRequest& request, rt::Wait wait) {
     auto stream = co_await net::connect(request.address, wait);
+    if (stream && request.tls != nullptr) {
+        std::string name = request.tls_host.empty() ? request.address.ip() : request.tls_host;
+        stream = co_await net::tls_connect(std::move(*stream), request.tls, std::move(name), nullptr, wait);
+    }
     if (!stream) co_return base::fail(stream.error());
     Opened opened;
     opened.connection = make_http1_client(std::move(*stream), ClientLimits{.body_idle = base::Duration::max()});

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "http/exchange.h"
+#include "net/tls.h"
 
 namespace tl::http {
 
@@ -18,6 +19,8 @@ struct FetchRequest {
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
     size_t most = 4U << 20;  // bytes of an answer's body
+    net::TlsClientPtr tls;   // nullptr: plain
+    std::string tls_host;    // that the certificate must name; "": the address
 };
 
 struct FetchResponse {

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "http/http1_session.h"
+#include "http/secure.h"
 
 namespace tl::http {
 
@@ -10,11 +11,6 @@ namespace {
 constexpr unsigned kAcceptedPerTurn = 64;
 constexpr base::Duration kLastLook = std::chrono::milliseconds{50};  // for idle sessions to see that they are over
 constexpr unsigned kMostQueued = 4096;  // the backlog: more only come while the queue is emptied
-
-rt::Task<void> run_session(Server& server, std::unique_ptr<net::Stream> stream) {
-    Http1Session session{server, std::move(stream)};
-    co_await session.run();
-}
 
 }  // namespace
 
@@ -30,10 +26,27 @@ void Server::run(std::unique_ptr<net::Stream> stream, const ClientKey& counted) 
     if (gate_.is_closed()) return clients_.give(counted);
     ++stats_.accepted;
     ++stats_.open;
-    gate_.spawn("session", run_session(*this, std::move(stream)), [this, counted] {
+    gate_.spawn("session", run_session(std::move(stream)), [this, counted] {
         --stats_.open;
         clients_.give(counted);
     });
+}
+
+void Server::set_tls(net::TlsServerPtr tls, const net::TlsLimits& limits) {
+    secure_ = tls != nullptr;
+    if (!secure_) return;
+    if (tls_ == nullptr) {
+        tls_ = std::make_unique<net::TlsAcceptor>(std::move(tls), limits);
+    } else {
+        tls_->change(std::move(tls), limits);
+    }
+}
+
+rt::Task<void> Server::run_session(std::unique_ptr<net::Stream> stream) {
+    if (secure_) stream = co_await secure(*tls_, std::move(stream), &hard_cancel_);
+    if (stream == nullptr) co_return;
+    Http1Session session{*this, std::move(stream)};
+    co_await session.run();
 }
 
 // Beyond a cap a connection is closed at once: the client sees it and can go elsewhere.

@@ -8,6 +8,7 @@
 #include "http/client_counts.h"
 #include "http/exchange.h"
 #include "net/listener.h"
+#include "net/tls.h"
 #include "rt/gate.h"
 
 namespace tl::http {
@@ -42,6 +43,9 @@ class Server {
     void serve(std::unique_ptr<net::Stream> stream);
     // Applies to heads that arrive from now on.
     void change_limits(const ServerLimits& limits) { limits_ = limits; }
+    // New connections speak TLS by these rules; nullptr: they speak plain HTTP (the default). Those that are there stay
+    // as they began.
+    void set_tls(net::TlsServerPtr tls, const net::TlsLimits& limits = {});
     // Stops accepting, lets requests in flight finish (their connections close after the answer, idle ones at once)
     // until `deadline`, then cancels and resets what is left.
     [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline);
@@ -58,6 +62,7 @@ class Server {
     }
 
     [[nodiscard]] const ServerStats& stats() const { return stats_; }
+    [[nodiscard]] net::TlsStats tls_stats() const { return tls_ == nullptr ? net::TlsStats{} : tls_->stats(); }
     [[nodiscard]] net::Address address() const { return listener_.address(); }
 
   private:
@@ -68,6 +73,7 @@ class Server {
     [[nodiscard]] rt::Task<void> finish(base::TimePoint deadline);
     void admit(std::unique_ptr<net::Stream> stream);
     void run(std::unique_ptr<net::Stream> stream, const ClientKey& counted);
+    [[nodiscard]] rt::Task<void> run_session(std::unique_ptr<net::Stream> stream);
 
     Handler* handler_;
     Refusal* refusal_ = nullptr;
@@ -76,6 +82,8 @@ class Server {
     ServerStats stats_;
     ClientCounts clients_;
     net::Listener listener_;
+    std::unique_ptr<net::TlsAcceptor> tls_;  // made when first needed; handshakes may use it until the end
+    bool secure_ = false;
     rt::Gate gate_;
     bool draining_ = false;   // no connection is kept after its next answer
     rt::Cancel idle_cancel_;  // drain: idle sessions end

@@ -22,6 +22,10 @@ base::Error from_side(base::Error error, base::Side side) {
 
 Outcome outcome_of(const base::Error& error) {
     switch (error.code) {
+        case base::Code::cert_expired:
+        case base::Code::cert_mismatch:
+        case base::Code::cert_untrusted:
+        case base::Code::handshake:
         case base::Code::unreachable: return Outcome::connect_failed;
         case base::Code::timeout: return Outcome::timeout;
         default: return Outcome::reset;
@@ -79,7 +83,10 @@ void Attempt::tell(Verdict verdict, bool breaker_fails) {
     const base::Duration took = now - began_;
     Upstream& upstream = all_->upstream;
     upstream.try_ended(*instance_, verdict, took, now);
-    if (verdict != Verdict::none) upstream.breaker().count(all_->admission.pass(), breaker_fails, took, now);
+    if (verdict != Verdict::none) {
+        upstream.breaker().count(all_->admission.pass(), breaker_fails, took, now);
+        upstream.observe(*instance_, verdict == Verdict::success ? Outcome::success : Outcome::failure, took);
+    }
     if (verdict == Verdict::success) upstream.limiter().count_answer(took, now);
 }
 
@@ -168,6 +175,7 @@ bool Attempt::lost_race() {
     if (race_ == nullptr) return false;
     if (race_->winner == nullptr) {
         race_->winner = this;
+        all_->choice->settle(*instance_);
         race_->changed.notify_all();
     }
     return race_->winner != this;
@@ -212,6 +220,7 @@ rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstr
     const http::BodyLength length = upstream.response_length();
     prepare_response(*context_, head);
     for (const auto& filter : std::views::reverse(context_->route->filters)) filter->on_response(*context_, head);
+    if (!context_->set_cookie.empty()) head.headers.add("Set-Cookie", context_->set_cookie);
     record.status = head.status;
     record.first_byte_ns = static_cast<uint64_t>((rt::this_loop().now() - context_->began).count());
 
@@ -267,6 +276,7 @@ rt::Task<void> Attempt::pump_body(http::ClientExchange& upstream) {
     for (;;) {
         auto piece = co_await all_->body->exchange->read(wait);
         all_->body->read_on = true;
+        if (piece && context_->mirror) all_->engine.mirrors().take(context_->mirror, *piece);
         if (!piece) {
             if (piece.error().code != base::Code::cancelled) {
                 client_error_ = from_side(std::move(piece.error()), base::Side::downstream);

@@ -14,11 +14,13 @@ struct Door {
     telemetry::Door kind = telemetry::Door::gateway;
     std::string name;                               // "gateway", "orders calls users"
     telemetry::NameId caller = telemetry::kNoName;  // the workload behind this door
+    telemetry::NameId zone = telemetry::kNoName;    // where the workload runs, or the gateway
     RouteTable routes;
     bool development = false;  // answers of our own explain themselves
     bool show_trace = false;   // X-Trace-Id on every answer
     // What callers say of deadlines and tries is believed: they are workloads of ours, or a proxy of our own.
     bool trusts_callers = false;
+    uint16_t https_port = 0;  // not 0: clients without TLS are sent there instead of being served
 };
 using DoorPtr = std::shared_ptr<const Door>;
 

@@ -53,7 +53,7 @@ void Engine::remove_left() {
 
 void Engine::apply_endpoints(const EndpointSetPtr& set) {
     const auto found = by_service_.find(set->service);
-    if (found != by_service_.end()) found->second->apply(set);
+    if (found != by_service_.end()) found->second->apply(set, rt::this_loop().now());
 }
 
 uint32_t Engine::in_flight(std::string_view service, std::string_view instance) const {
@@ -94,6 +94,7 @@ rt::Task<void> Engine::review_loop() {
 
 rt::Task<void> Engine::stop() {
     cancel_.request();
+    co_await mirrors_.stop();
     co_await gate_.closed();
     by_service_.clear();
     upstreams_.clear();

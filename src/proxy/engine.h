@@ -10,6 +10,7 @@
 
 #include "http/server.h"
 #include "proxy/door.h"
+#include "proxy/mirror.h"
 #include "proxy/protection_view.h"
 #include "proxy/upstream.h"
 #include "rt/gate.h"
@@ -49,10 +50,11 @@ class Engine {
 
     // Of every service.
     [[nodiscard]] std::vector<ProtectionView> protection() const;
-    // "orders-1"; stays valid.
-    [[nodiscard]] std::string_view name_of(telemetry::NameId id) const { return names_->text(id); }
     [[nodiscard]] telemetry::CoreMetrics& metrics() { return metrics_; }
     [[nodiscard]] telemetry::RecordRing& records() { return records_; }
+    [[nodiscard]] Mirrors& mirrors() { return mirrors_; }
+    // "orders-1"; stays valid.
+    [[nodiscard]] std::string_view name(telemetry::NameId id) const { return names_->text(id); }
     [[nodiscard]] const http::ClientLimits& client_limits() const { return client_limits_; }
 
     // Ends the background work and closes idle connections.
@@ -73,6 +75,7 @@ class Engine {
     std::map<std::string, Upstream*, std::less<>> by_service_;
     // Upstreams on their way out, with the doors whose requests may still use them.
     std::map<telemetry::NameId, std::vector<std::weak_ptr<const Door>>> leaving_;
+    Mirrors mirrors_;
     rt::Cancel cancel_;
     rt::Gate gate_;
 };

@@ -6,6 +6,7 @@
 
 #include "proxy/attempt.h"
 #include "proxy/deadline.h"
+#include "proxy/fault.h"
 #include "proxy/hedge.h"
 #include "proxy/hop.h"
 
@@ -19,11 +20,30 @@ Denial denial_of(const base::Error& error, const Upstream& upstream, std::string
     return {cause, fmt::format("{} ({}): {}", upstream.service(), instance, error.message())};
 }
 
-Denial no_instance(const Route& route, const Upstream& upstream) {
+Denial no_instance(const Route& route, const Upstream& upstream, std::string_view version) {
     const EndpointSetPtr set = upstream.set();
-    const bool told = set != nullptr && !set->reason.empty();
-    return {Cause::no_healthy_instance, fmt::format("service \"{}\" has no healthy instance{}{}", route.service,
-                                                    told ? ": " : "", told ? set->reason : "")};
+    const std::string reason = set == nullptr ? "" : set->reason;
+    return {Cause::no_healthy_instance, fmt::format("{}service \"{}\" has no healthy instance{}{}",
+                                                    version.empty() ? "" : fmt::format("version {} of ", version),
+                                                    route.service, reason.empty() ? "" : ": ", reason)};
+}
+
+void begin_mirror(Forwarding& all) {
+    RequestContext& context = all.context;
+    const MirrorRule& rule = *context.route->shaping->mirror;
+    Mirrors& mirrors = all.engine.mirrors();
+    context.mirror = mirrors.begin(all.engine, context, rule, !all.upgrade_to.empty());
+    if (context.mirror) mirrors.take(context.mirror, all.body->first);
+}
+
+// What is decided once, before the first try.
+void begin_tries(Forwarding& all) {
+    RequestContext& context = all.context;
+    all.body.emplace(context.exchange);
+    const Shaping* const shaping = context.route->shaping.get();
+    if (shaping != nullptr && shaping->mirror) begin_mirror(all);
+    all.choice.emplace(context, all.upstream, rt::this_loop().random());
+    all.retry.keep_to(all.choice->version());
 }
 
 // A second effect does no harm: so says the method (RFC 9110 9.2.2), or the manifest.
@@ -41,28 +61,32 @@ rt::Task<void> forward(Engine& engine, RequestContext& context) {
         context.refusal = {Cause::internal, "the core does not know this service"};
         co_return;
     }
-    const base::TimePoint deadline = deadline_of(context);
     Forwarding all{.engine = engine,
                    .context = context,
                    .upstream = *upstream,
-                   .wait = {deadline, &context.exchange.cancel()},
+                   .wait = {deadline_of(context), &context.exchange.cancel()},
                    .upgrade_to = prepare_request(context)};
     context.idempotent = may_be_sent_twice(context);
+    const Shaping* const shaping = context.route->shaping.get();
+    if (shaping != nullptr && shaping->fault) {
+        const bool goes_on = co_await inject_fault(context, *shaping->fault, all.wait);
+        if (!goes_on) co_return;
+    }
     upstream->budgets().of(context.door.caller).count_request(context.began);
 
-    if (!all.admission.try_enter(context.began)) {
+    if (!all.admission.try_enter(rt::this_loop().now())) {
         const bool admitted = co_await all.admission.enter(all.wait);
         if (!admitted) co_return;
     }
-    all.body.emplace(context.exchange);
+    begin_tries(all);
     for (;;) {
-        Instance* const instance = upstream->within_limit(upstream->pick(rt::this_loop().random(), all.retry.tried()));
+        Instance* const instance = all.choice->pick(rt::this_loop().now(), all.retry.tried());
         if (instance == nullptr) {
-            context.refusal = no_instance(*context.route, *upstream);
+            context.refusal = no_instance(*context.route, *upstream, engine.name(all.choice->version()));
             co_return;
         }
         if (upstream->panic()) context.record.set(telemetry::Record::kPanic);
-        const std::string_view name = engine.name_of(instance->name);  // the instance may be gone after the try
+        const std::string_view name = engine.name(instance->name);  // the instance may be gone after the try
         base::Result<void> result;
         if (may_hedge(all)) {
             result = co_await hedged_try(all, *instance);

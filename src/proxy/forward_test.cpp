@@ -185,22 +185,25 @@ TEST(Upstream, leaves_out_what_was_tried_but_not_its_successor_of_the_same_name)
         for (const uint16_t port : ports) {
             set->endpoints.push_back({.id = "orders-1", .address = net::Address::loopback(port)});
         }
-        upstream.apply(set);
+        upstream.apply(set, loop.now());
     };
     use(2, {1000});
-    Instance* const first = upstream.pick(random, {});
+    const auto pick = [&](std::span<const uint64_t> tried) {
+        return upstream.pick({}, {.random = random, .now = loop.now(), .tried = tried});
+    };
+    Instance* const first = pick({});
     ASSERT_NE(first, nullptr);
     const uint64_t serial = first->serial;
     upstream.hold(*first);
     use(3, {1001});
     EXPECT_EQ(upstream.in_flight("orders-1"), 1U);  // the retired one still counts
-    EXPECT_NE(upstream.pick(random, std::span{&serial, 1})->serial, serial);
+    EXPECT_NE(pick(std::span{&serial, 1})->serial, serial);
     upstream.release(*first);
     EXPECT_EQ(upstream.in_flight(), 0U);
     use(1, {});  // came late
-    EXPECT_NE(upstream.pick(random, {}), nullptr);
+    EXPECT_NE(pick({}), nullptr);
     use(4, {});
-    EXPECT_EQ(upstream.pick(random, {}), nullptr);
+    EXPECT_EQ(pick({}), nullptr);
 }
 
 }  // namespace tl::proxy

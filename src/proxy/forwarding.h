@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proxy/admission.h"
+#include "proxy/choice.h"
 #include "proxy/engine.h"
 #include "proxy/retry.h"
 
@@ -30,7 +31,9 @@ struct Forwarding {
     std::string_view upgrade_to;  // the protocol; "" for an ordinary request
     Admission admission{context, upstream};
     Retry retry{context, upstream, wait.deadline};
+    // Both from the admission on.
     std::optional<RequestBody> body{};
+    std::optional<Choice> choice{};
     Retry::Used used{};  // by the last try
 };
 

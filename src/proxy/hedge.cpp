@@ -43,7 +43,7 @@ rt::Task<base::Result<void>> hedged_try(Forwarding& all, Instance& first) {
     }
     std::optional<Runner> two;
     const bool late = race.running > 0 && race.winner == nullptr && !all.context.exchange.cancel().requested();
-    Instance* const second = late ? all.upstream.pick(loop.random(), all.retry.tried()) : nullptr;
+    Instance* const second = late ? all.choice->pick(loop.now(), all.retry.tried()) : nullptr;
     if (second != nullptr && second != &first && all.retry.pay()) {
         two.emplace(all, *second, race);
         gate.spawn("second try", run(*two, race, last));

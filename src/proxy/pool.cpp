@@ -15,22 +15,46 @@ rt::Task<base::Result<PooledConnection>> Pool::acquire(const PoolLimits& limits,
         }
         count_closed();
     }
-    const base::TimePoint connected_by = rt::this_loop().now() + limits.connect;
-    auto stream = co_await net::connect(address_, wait.until(connected_by));
+    net::TlsClientPtr tls = tls_;  // a reload may put others in its place
+    auto stream = co_await open(limits, tls, wait);
     if (!stream) {
         ++cell_->failed;
-        // A deadline of the connect alone is the instance's fault, not the whole request's.
-        const bool own_deadline = stream.error().code == base::Code::timeout && connected_by < wait.deadline;
-        if (own_deadline) stream.error().code = base::Code::unreachable;
         co_return base::fail(std::move(stream.error()));
     }
     ++cell_->opened;
     ++cell_->open;
-    co_return PooledConnection{.connection = http::make_http1_client(std::move(*stream), client)};
+    co_return PooledConnection{.connection = http::make_http1_client(std::move(*stream), client),
+                               .tls = std::move(tls)};
+}
+
+// A deadline of the connect or the handshake alone is the instance's fault, not the whole request's.
+rt::Task<base::Result<std::unique_ptr<net::Stream>>> Pool::open(const PoolLimits& limits, net::TlsClientPtr tls,
+                                                                rt::Wait wait) {
+    const auto blame = [&](base::Error& error, base::TimePoint own) {
+        if (error.code == base::Code::timeout && own < wait.deadline) error.code = base::Code::unreachable;
+    };
+    const base::TimePoint connected_by = rt::this_loop().now() + limits.connect;
+    auto stream = co_await net::connect(address_, wait.until(connected_by));
+    if (!stream) blame(stream.error(), connected_by);
+    if (!stream || tls == nullptr) co_return stream;
+    if (session_ == nullptr) session_ = net::make_tls_session();
+    const base::TimePoint secure_by = rt::this_loop().now() + limits.handshake;
+    std::string host = host_.empty() ? address_.ip() : host_;
+    auto secured =
+        co_await net::tls_connect(std::move(*stream), std::move(tls), std::move(host), session_, wait.until(secure_by));
+    if (!secured) blame(secured.error(), secure_by);
+    co_return secured;
+}
+
+void Pool::set_tls(const net::TlsClientPtr& tls) {
+    if (tls == tls_) return;
+    tls_ = tls;
+    session_.reset();  // it was verified by other rules
+    close_idle();
 }
 
 void Pool::put_back(PooledConnection connection, const PoolLimits& limits) {
-    if (retired_ || idle_.size() >= limits.idle) return count_closed();
+    if (retired_ || connection.tls != tls_ || idle_.size() >= limits.idle) return count_closed();
     connection.idle_since = rt::this_loop().now();
     idle_.push_back(std::move(connection));
     ++cell_->idle;

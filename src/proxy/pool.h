@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "http/client.h"
+#include "net/tls.h"
 #include "proxy/traffic.h"
 #include "rt/loop.h"
 #include "telemetry/metrics.h"
@@ -16,6 +17,7 @@ struct PooledConnection {
     std::unique_ptr<http::ClientConnection> connection;
     base::TimePoint idle_since;
     bool reused = false;
+    net::TlsClientPtr tls;  // the rules that it was made under
 };
 
 class Pool {
@@ -24,6 +26,12 @@ class Pool {
     ~Pool() { close_idle(); }
     Pool(const Pool&) = delete;
     Pool& operator=(const Pool&) = delete;
+
+    // Connections from now on speak TLS by these rules; nullptr: plain (the default). Idle ones that were made under
+    // other rules are closed.
+    void set_tls(const net::TlsClientPtr& tls);
+    // That the instance's certificate must name; "": its address.
+    void set_host(const std::string& host) { host_ = host; }
 
     // A usable connection: an idle one, or a new one. The pool must stay meanwhile (the instance is held).
     [[nodiscard]] rt::Task<base::Result<PooledConnection>> acquire(const PoolLimits& limits,
@@ -42,9 +50,14 @@ class Pool {
 
   private:
     void close_idle();
+    [[nodiscard]] rt::Task<base::Result<std::unique_ptr<net::Stream>>> open(const PoolLimits& limits,
+                                                                            net::TlsClientPtr tls, rt::Wait wait);
 
     net::Address address_;
     telemetry::PoolCell* cell_;
+    net::TlsClientPtr tls_;
+    std::string host_;
+    std::shared_ptr<net::TlsSession> session_;  // to be resumed by the next connection
     bool retired_ = false;
     std::vector<PooledConnection> idle_;  // the youngest last
 };

@@ -52,7 +52,7 @@ bool Retry::rather_than(const codec::ResponseHead& answer, Used used) {
     // A proxy of ours behind this one has given up already; it was nearer to the fault.
     if (answer.headers.find(kCause) != nullptr) return false;
     // The same instance would only say the same.
-    if (!context_->idempotent || !allowed(used) || !upstream_->has_other_than(tried())) return false;
+    if (!context_->idempotent || !allowed(used) || !has_other()) return false;
     const codec::Header* const later = answer.headers.find(codec::Field::retry_after);
     const auto asked = later == nullptr ? std::nullopt : parse_retry_after(later->value, base::wall_now());
     return grant(asked.value_or(0s), false);
@@ -61,7 +61,7 @@ bool Retry::rather_than(const codec::ResponseHead& answer, Used used) {
 bool Retry::after(const base::Error& error, Used used) {
     const RetryRule& rule = context_->route->traffic.retry;
     if (error.side != base::Side::upstream || error.code == base::Code::invalid || !allowed(used)) return false;
-    if (!used.sent) return rule.unsent && grant(0s, upstream_->has_other_than(tried()));
+    if (!used.sent) return rule.unsent && grant(0s, has_other());
     const bool declared = error.code == base::Code::timeout ? rule.timeout : rule.reset;
     return declared && context_->idempotent && grant(0s, false);
 }
@@ -79,9 +79,7 @@ bool Retry::nested() {
     return *nested_;
 }
 
-bool Retry::may_hedge() {
-    return context_->idempotent && upstream_->breaker().closed() && !nested() && upstream_->has_other_than(tried());
-}
+bool Retry::may_hedge() { return context_->idempotent && upstream_->breaker().closed() && !nested() && has_other(); }
 
 bool Retry::pay() {
     RetryBudgets& budgets = upstream_->budgets();

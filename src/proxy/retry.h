@@ -28,6 +28,8 @@ class Retry {
     Retry(RequestContext& context, Upstream& upstream, base::TimePoint deadline)
         : context_(&context), upstream_(&upstream), deadline_(deadline) {}
 
+    // Other instances are those of this version; none: any.
+    void keep_to(telemetry::NameId version) { version_ = version; }
     // A try at `instance` begins.
     void count(const Instance& instance) {
         if (made_ < kMostTried) tried_[made_] = instance.serial;
@@ -55,6 +57,7 @@ class Retry {
   private:
     [[nodiscard]] bool allowed(Used used);
     [[nodiscard]] bool nested();
+    [[nodiscard]] bool has_other() const { return upstream_->has_other_than(tried(), version_); }
     [[nodiscard]] bool grant(base::Duration least_wait, bool at_once);
 
     RequestContext* context_;
@@ -62,6 +65,7 @@ class Retry {
     base::TimePoint deadline_;
     std::array<uint64_t, kMostTried> tried_{};  // serials: an instance may be gone by the next try
     size_t made_ = 0;
+    telemetry::NameId version_ = telemetry::kNoName;
     std::optional<base::Duration> granted_;
     std::optional<bool> nested_;  // the request is somebody's retry; looked at before a mark of ours is in the head
 };

@@ -2,6 +2,9 @@
 // them. Between a client and services of the test.
 #include "proxy/retry.h"
 
+#include <algorithm>
+
+#include "base/hash.h"
 #include "base/text.h"
 #include "proxy/forward_testing.h"
 
@@ -266,6 +269,33 @@ TEST(Hedge, asks_a_second_instance_when_the_first_takes_long_and_cancels_the_los
         EXPECT_EQ(slow.requests, before + 1);
         co_await slow.stop();
         co_await well.stop();
+    });
+}
+
+TEST(Hedge, the_cookie_names_the_instance_that_has_answered) {
+    Stand stand;
+    stand.rule.timeout = 5s;
+    stand.rule.hedge.after = 20ms;
+    stand.upstream_rule.outlier.on = false;
+    stand.upstream_rule.balance.sticky = StickyRule{.cookie = "c", .secret = {1, 2}};
+    stand.run([](Stand& s) -> rt::Task<void> {
+        RawService first{std::string{kOk}};
+        first.delay = 80ms;
+        RawService second{std::string{kOk}};
+        second.delay = 1500ms;
+        for (int i = 0; i < 6; ++i) {
+            s.use({first.address, second.address});
+            const auto answer = co_await s.ask("GET");
+            const auto cookie =
+                std::ranges::find(answer.headers, "Set-Cookie", [](const auto& one) { return one.first; });
+            EXPECT_NE(cookie, answer.headers.end());
+            if (cookie == answer.headers.end()) break;
+            const uint64_t token = base::hash("orders-1", base::HashKey{1, 2});
+            EXPECT_TRUE(cookie->second.starts_with(fmt::format("c={:016x};", token))) << cookie->second;
+        }
+        EXPECT_GT(second.requests, 0);
+        co_await first.stop();
+        co_await second.stop();
     });
 }
 

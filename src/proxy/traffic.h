@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "net/tls.h"
+#include "proxy/balance.h"
 
 namespace tl::proxy {
 
@@ -45,6 +47,7 @@ struct PoolLimits {
     size_t idle = 64;                                   // kept open for each instance and core
     base::Duration idle_for = std::chrono::seconds{4};  // shorter than the 5 s after which Node.js closes
     base::Duration connect = std::chrono::seconds{1};
+    base::Duration handshake = std::chrono::seconds{3};  // of TLS, once connected
 };
 
 // Retries of one caller at one service, of one core.
@@ -89,6 +92,8 @@ struct ConcurrencyRule {
 
 struct UpstreamRule {
     PoolLimits pool;
+    net::TlsClientPtr tls;  // connections speak TLS by these rules; nullptr: plain
+    BalanceRule balance;
     RetryBudgetRule budget;
     BreakerRule breaker;
     OutlierRule outlier;

@@ -134,8 +134,9 @@ TrafficRule TrafficConfig::request_rule() const {
     return rule;
 }
 
-UpstreamRule TrafficConfig::upstream_rule() const {
+UpstreamRule TrafficConfig::upstream_rule(base::HashKey secret) const {
     UpstreamRule rule = protection.rule();
+    rule.balance = balance.rule(secret);
     rule.budget = {.share = retry.budget, .least = retry.budget_least};
     return rule;
 }
@@ -172,7 +173,10 @@ const Object<TrafficConfig>& traffic_schema() {
             .default_is("no hedging")
             .field("importance", &TrafficConfig::importance, importance_kind())
             .doc("Who goes first, and is turned away last, when the service has more requests than it can take.")
-            .include(&TrafficConfig::protection, protection_schema());
+            .include(&TrafficConfig::protection, protection_schema())
+            .field("balance", &TrafficConfig::balance, balance_schema().or_scalar("policy"))
+            .doc("How requests are spread over its instances: a policy, or a map.")
+            .include(&TrafficConfig::shaping, shaping_schema());
     return schema;
 }
 
@@ -195,7 +199,8 @@ const Object<TrafficOverride>& traffic_override_schema() {
                                    .default_is("the service's hedge")
                                    .field("importance", &TrafficOverride::importance, importance_kind())
                                    .doc("Who goes first when the service has more requests than it can take.")
-                                   .default_is("the service's importance");
+                                   .default_is("the service's importance")
+                                   .include(&TrafficOverride::shaping, shaping_schema());
     return schema;
 }
 

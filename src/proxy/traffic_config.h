@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "manifest/schema.h"
+#include "proxy/balance_config.h"
 #include "proxy/protection_config.h"
+#include "proxy/shaping_config.h"
 #include "proxy/traffic.h"
 
 namespace tl::proxy {
@@ -44,9 +46,12 @@ struct TrafficConfig {
     std::optional<HedgeConfig> hedge;
     Importance importance = TrafficRule{}.importance;
     ProtectionConfig protection;
+    BalanceConfig balance;
+    ShapingConfig shaping;
 
     [[nodiscard]] TrafficRule request_rule() const;
-    [[nodiscard]] UpstreamRule upstream_rule() const;
+    // `secret` hides instances in sticky cookies.
+    [[nodiscard]] UpstreamRule upstream_rule(base::HashKey secret) const;
 };
 
 struct TrafficOverride {
@@ -56,6 +61,7 @@ struct TrafficOverride {
     std::optional<RetryOverride> retry;
     std::optional<HedgeConfig> hedge;
     std::optional<Importance> importance;
+    ShapingConfig shaping;
 
     // The service's rule as this route has it.
     [[nodiscard]] TrafficRule over(TrafficRule rule) const;

@@ -7,9 +7,16 @@
 
 namespace tl::proxy {
 
-void Upstream::apply(const EndpointSetPtr& set) {
+namespace {
+
+constexpr double kLeastShare = 0.1;  // of its weight, for an instance that starts slowly
+
+}  // namespace
+
+void Upstream::apply(const EndpointSetPtr& set, base::TimePoint now) {
     if (set_ != nullptr && set->revision < set_->revision) return;  // an older set that came late
     set_ = set;
+    const bool first = current_.empty();  // there is nobody to start slowly beside
     for (Instance* instance : current_) instance->retired = true;
     const std::vector<Instance*> before = std::exchange(current_, {});
     records_.clear();
@@ -21,8 +28,13 @@ void Upstream::apply(const EndpointSetPtr& set) {
             instance->id = endpoint.id;
             instance->serial = ++made_;
             instance->name = names_->intern(endpoint.id);
+            instance->joined = first ? base::TimePoint{} : now;
         }
+        instance->version = names_->intern(endpoint.version);
+        instance->zone = names_->intern(endpoint.zone);
         instance->weight = endpoint.weight;
+        instance->pool.set_host(endpoint.host);
+        instance->pool.set_tls(rule_.tls);
         instance->retired = false;
         instance->pool.revive();
         current_.push_back(instance);
@@ -34,30 +46,38 @@ void Upstream::apply(const EndpointSetPtr& set) {
     }
     std::erase_if(all_, [](const auto& instance) { return instance->retired && instance->active == 0; });
     if (joined) breaker_.give_a_chance();
-    leave_out_ejected();
+    ramp_up(now);
+    arrange();
+    note_ejected();
 }
 
 void Upstream::change_rule(const UpstreamRule& rule) {
+    const bool same = rule_.balance == rule.balance;
     rule_ = rule;
+    for (const auto& instance : all_) instance->pool.set_tls(rule_.tls);
     breaker_.change_rule(rule.breaker);
     detector_.change_rule(rule.outlier);
-    leave_out_ejected();
+    note_ejected();
+    if (same) return;
+    ramping_ = true;  // the next sweep brings shares up to date
+    arrange();
 }
 
-void Upstream::leave_out_ejected() {
-    well_.clear();
+void Upstream::note_ejected() {
+    size_t well = 0;
     for (Instance* instance : current_) {
         instance->ejected_until = instance->outlier.until();
-        if (!instance->outlier.ejected()) well_.push_back(instance);
+        if (!instance->outlier.ejected()) ++well;
     }
     // The set may have shrunk to those that are ejected: better one of them than none.
-    if (well_.empty()) well_ = current_;
-    limiter_.change_rule(rule_.concurrency, well_.size());
+    limiter_.change_rule(rule_.concurrency, well > 0 ? well : current_.size());
 }
 
-bool Upstream::has_other_than(std::span<const uint64_t> tried) const {
-    return std::ranges::any_of(
-        well_, [&](const Instance* instance) { return std::ranges::find(tried, instance->serial) == tried.end(); });
+bool Upstream::has_other_than(std::span<const uint64_t> tried, telemetry::NameId version) const {
+    return std::ranges::any_of(current_, [&](const Instance* instance) {
+        const bool wanted = version == telemetry::kNoName || instance->version == version;
+        return wanted && !instance->outlier.ejected() && std::ranges::find(tried, instance->serial) == tried.end();
+    });
 }
 
 void Upstream::try_ended(Instance& instance, Verdict verdict, base::Duration took, base::TimePoint now) {
@@ -69,16 +89,61 @@ void Upstream::eject(Instance& instance, base::TimePoint now) {
     TL_LOG(warning, "proxy", "{} gets no requests for {} on this thread: {}", instance.id,
            base::format_duration(std::chrono::ceil<std::chrono::milliseconds>(instance.outlier.until() - now)),
            instance.outlier.reason());
-    leave_out_ejected();
+    note_ejected();
 }
 
 void Upstream::review(base::TimePoint now) {
     const OutlierDetector::Review found = detector_.review(records_, now);
-    if (found.returned) leave_out_ejected();
+    if (found.returned) note_ejected();
     if (found.worst == nullptr) return;
     for (Instance* instance : current_) {
         if (&instance->outlier == found.worst) eject(*instance, now);
     }
+}
+
+// Failing quickly must not look like being quick.
+void Upstream::observe_latency(Instance& instance, Outcome outcome, base::Duration took) {
+    if (outcome != Outcome::success) took = std::max(took, Latency::kOfFailure);
+    instance.latency.observe(took, rt::this_loop().now());
+}
+
+void Upstream::arrange() {
+    for (Instance* instance : current_) {
+        const auto& sticky = rule_.balance.sticky;
+        instance->token = sticky ? base::hash(instance->id, sticky->secret) : 0;
+    }
+    std::vector<Absent> absent;
+    if (set_ != nullptr) {
+        for (const Endpoint& endpoint : set_->unwell) {
+            absent.push_back({names_->intern(endpoint.version), names_->intern(endpoint.zone), endpoint.weight});
+        }
+    }
+    BalanceRule rule = rule_.balance;
+    // Nobody knows who is well, so a zone may be dead as a whole: all share.
+    if (panic()) rule.prefer_zone = false;
+    subsets_.build(current_, absent, rule, random_);
+}
+
+bool Upstream::ramp_up(base::TimePoint now) {
+    const base::Duration over = rule_.balance.slow_start;
+    bool changed = false;
+    ramping_ = false;
+    for (Instance* instance : current_) {
+        const base::Duration age = now - instance->joined;
+        double share = instance->weight;
+        if (age < over) {
+            ramping_ = true;
+            share *= std::max(kLeastShare, static_cast<double>(age.count()) / static_cast<double>(over.count()));
+        }
+        changed |= share != instance->share;
+        instance->share = share;
+    }
+    return changed;
+}
+
+Instance* Upstream::find_token(uint64_t token) const {
+    const auto found = std::ranges::find(current_, token, &Instance::token);
+    return found == current_.end() ? nullptr : *found;
 }
 
 Instance* Upstream::find(std::string_view id) const {
@@ -96,6 +161,7 @@ void Upstream::release(Instance& instance) {
 
 void Upstream::sweep(base::TimePoint now) {
     for (Instance* instance : current_) instance->pool.sweep(now, rule_.pool);
+    if (ramping_ && ramp_up(now)) subsets_.reweigh();
 }
 
 uint32_t Upstream::in_flight(std::string_view instance) const {

@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
-#include "proxy/balancer.h"
 #include "proxy/breaker.h"
 #include "proxy/endpoints.h"
 #include "proxy/instance.h"
 #include "proxy/limiter.h"
 #include "proxy/outlier.h"
 #include "proxy/retry_budget.h"
+#include "proxy/subsets.h"
 #include "proxy/traffic.h"
 
 namespace tl::proxy {
@@ -25,33 +25,41 @@ class Upstream {
         : service_(std::move(service)), names_(&names), cell_(&cell) {}
 
     // Takes over a newer set; instances that stay keep their connections and counts.
-    void apply(const EndpointSetPtr& set);
+    void apply(const EndpointSetPtr& set, base::TimePoint now);
     void change_rule(const UpstreamRule& rule);
 
-    // The instance for the next request, leaving out those whose serials are in `tried` unless all were. nullptr: there
-    // is none.
-    [[nodiscard]] Instance* pick(base::Random& random, std::span<const uint64_t> tried) {
-        return tried.empty() ? pick_least_of_two(well_, random) : pick_untried(well_, random, tried);
+    // The instance for the next request. One that is full, ejected or was tried only if there is no other. nullptr:
+    // there is none.
+    [[nodiscard]] Instance* pick(const Selector& where, Pick want) {
+        if (rule_.concurrency.instance > 0) want.most_waiting = rule_.concurrency.instance;
+        return subsets_.pick(where, want);
     }
-    // `picked`, or another that waits for fewer answers if an instance may not have as many.
-    [[nodiscard]] Instance* within_limit(Instance* picked) const {
-        const uint32_t most = rule_.concurrency.instance;
-        const bool full = most > 0 && picked != nullptr && picked->outlier.waiting() >= most;
-        return full ? pick_least_waiting(well_) : picked;
+    [[nodiscard]] bool full(const Instance& instance) const {
+        return rule_.concurrency.instance > 0 && instance.outlier.waiting() >= rule_.concurrency.instance;
     }
-    // Whether a retry would find an instance that has not been tried.
-    [[nodiscard]] bool has_other_than(std::span<const uint64_t> tried) const;
+    // Whether a retry would find a well instance of that version (none: any) that has not been tried.
+    [[nodiscard]] bool has_other_than(std::span<const uint64_t> tried, telemetry::NameId version) const;
+    // Whether an instance of that version may get requests.
+    [[nodiscard]] bool has(telemetry::NameId version) { return subsets_.has(version); }
+    // What a sticky cookie calls it; nullptr: none that may get requests is called so.
+    [[nodiscard]] Instance* find_token(uint64_t token) const;
 
     void hold(Instance& instance) { ++instance.active; }
+    // How long an attempt took to its answer, or to its failure.
+    void observe(Instance& instance, Outcome outcome, base::Duration took) {
+        if (rule_.balance.policy == Policy::peak_ewma) observe_latency(instance, outcome, took);
+    }
     void release(Instance& instance);
     // A try at the instance waits for its answer; then how it ended, where `took` is the time to the answer's head.
     void try_begins(Instance& instance, base::TimePoint now) { detector_.try_begins(instance.outlier, now); }
     void try_ended(Instance& instance, Verdict verdict, base::Duration took, base::TimePoint now);
-    // Closes connections that have been idle too long or that an instance has closed.
+    // What has to be done every second: connections that have been idle too long are closed, instances that start
+    // slowly get more.
     void sweep(base::TimePoint now);
     // A few times a second: ejects and takes back.
     void review(base::TimePoint now);
 
+    [[nodiscard]] telemetry::PoolCell& counters() { return *cell_; }
     [[nodiscard]] const std::string& service() const { return service_; }
     [[nodiscard]] const UpstreamRule& rule() const { return rule_; }
     [[nodiscard]] const EndpointSetPtr& set() const { return set_; }
@@ -68,16 +76,22 @@ class Upstream {
   private:
     [[nodiscard]] Instance* find(std::string_view id) const;
     void eject(Instance& instance, base::TimePoint now);
-    void leave_out_ejected();
+    void note_ejected();
+    static void observe_latency(Instance& instance, Outcome outcome, base::Duration took);
+    void arrange();
+    // The share of each instance by its weight and age; true if one has changed.
+    bool ramp_up(base::TimePoint now);
 
     std::string service_;
     telemetry::NameTable* names_;
     telemetry::PoolCell* cell_;
     UpstreamRule rule_;
     EndpointSetPtr set_;
-    uint64_t made_ = 0;                           // instances so far
-    std::vector<Instance*> current_;              // of the set
-    std::vector<Instance*> well_;                 // those of them that are not ejected
+    uint64_t made_ = 0;  // instances so far
+    base::Random random_ = base::Random::from_kernel();
+    Subsets subsets_;
+    bool ramping_ = false;  // an instance starts slowly
+    std::vector<Instance*> current_;
     std::vector<std::unique_ptr<Instance>> all_;  // current and retired
     Breaker breaker_;
     OutlierDetector detector_;

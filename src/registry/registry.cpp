@@ -70,7 +70,7 @@ base::Result<void> Registry::add_service(ServiceSpec spec) {
 base::Result<void> Registry::update_service(ServiceSpec spec) {
     const ServicePtr service = find_service(spec.name);
     if (!service) return base::fail(no_service(spec.name));
-    const bool new_probes = !(service->spec.config.health == spec.config.health);
+    const bool new_probes = !(service->spec.config.health == spec.config.health) || service->spec.tls != spec.tls;
     service->spec = std::move(spec);
     if (new_probes) {
         for (const InstancePtr& instance : service->instances) {
@@ -148,6 +148,16 @@ base::Result<void> Registry::remove_instance(std::string_view id, std::string_vi
     return {};
 }
 
+base::Result<void> Registry::place_instance(std::string_view id, Placement placement) {
+    const InstancePtr instance = find_instance(id);
+    if (!instance) return base::fail(no_instance(id));
+    instance->spec.version = std::move(placement.version);
+    instance->spec.zone = std::move(placement.zone);
+    instance->spec.weight = placement.weight;
+    publish(*instance->service);
+    return {};
+}
+
 // The one place where a state changes: recorded, told and published before it returns.
 void Registry::change(Instance& instance, InstanceState to, std::string reason) {
     Service& service = *instance.service;
@@ -178,7 +188,12 @@ void Registry::publish(Service& service) {
     candidates.reserve(service.instances.size());
     for (const InstancePtr& instance : service.instances) {
         const InstanceSpec& spec = instance->spec;
-        candidates.push_back({{.id = spec.id, .address = spec.address, .version = spec.version, .weight = spec.weight},
+        candidates.push_back({{.id = spec.id,
+                               .address = spec.address,
+                               .version = spec.version,
+                               .zone = spec.zone,
+                               .weight = spec.weight,
+                               .host = spec.host},
                               instance->state});
     }
     Selection selection =
@@ -206,6 +221,9 @@ RegistrySnapshot Registry::snapshot() const {
             view.instances.push_back({.id = instance->spec.id,
                                       .address = instance->spec.address,
                                       .version = instance->spec.version,
+                                      .zone = instance->spec.zone,
+                                      .weight = instance->spec.weight,
+                                      .host = instance->spec.host,
                                       .state = instance->state,
                                       .reason = instance->reason,
                                       .since = instance->since,

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "net/tls.h"
 #include "proxy/endpoints.h"
 #include "registry/needs.h"
 #include "registry/snapshot.h"
@@ -24,6 +25,7 @@ inline constexpr size_t kHistory = 64;          // changes kept for each service
 struct ServiceSpec {
     std::string name;
     ServiceHealthConfig config;
+    net::TlsClientPtr tls;  // probes speak TLS by these rules; nullptr: plain
 };
 
 enum class Origin : uint8_t {
@@ -36,8 +38,17 @@ struct InstanceSpec {
     std::string service;
     net::Address address;
     std::string version;
+    std::string zone = {};  // where it runs; "": nobody said
     uint32_t weight = 1;
     Origin origin = Origin::process;
+    std::string host;  // that its certificate must name, where the service speaks TLS
+};
+
+// What balancers know of an instance beside its address; may change while it runs.
+struct Placement {
+    std::string version;
+    std::string zone;
+    uint32_t weight = 1;
 };
 
 struct RegistryOptions {
@@ -83,6 +94,8 @@ class Registry {
     [[nodiscard]] base::Result<void> restore(std::string_view service, std::vector<Known> instances);
     // It has ended or will never answer again: published at once, waits for it end. The id is free afterwards.
     [[nodiscard]] base::Result<void> remove_instance(std::string_view id, std::string_view reason);
+    // What balancers are to know of it from now on. Errors: not_found.
+    [[nodiscard]] base::Result<void> place_instance(std::string_view id, Placement placement);
     // Nothing new goes to it from now on. Resumes when every balancer has acknowledged that and nothing is in flight to
     // it, or when it is gone. Errors: not_found, timeout and cancelled; it is draining then all the same.
     [[nodiscard]] rt::Task<base::Result<void>> drain(std::string id, std::string reason, rt::Wait wait);

@@ -41,7 +41,9 @@ rt::Task<void> Registry::watch(InstancePtr instance, std::shared_ptr<rt::Cancel>
                                .service = instance->spec.service,
                                .instance = instance->spec.id,
                                .address = instance->spec.address,
-                               .config = config};
+                               .config = config,
+                               .tls = instance->service->spec.tls,
+                               .host = instance->spec.host};
     ProbePace pace{config};
     while (!life->requested()) {
         const uint64_t began = instance->changes;

@@ -49,6 +49,8 @@ void PoolCell::merge(const PoolCell& other) {
     failed += other.failed;
     reused += other.reused;
     closed += other.closed;
+    mirrors += other.mirrors;
+    mirrors_dropped += other.mirrors_dropped;
     open += other.open;
     idle += other.idle;
 }
@@ -58,6 +60,9 @@ void DoorCell::merge(const DoorCell& other) {
     refused += other.refused;
     open += other.open;
     in_flight += other.in_flight;
+    handshakes += other.handshakes;
+    resumed += other.resumed;
+    failed_handshakes += other.failed_handshakes;
 }
 
 void MetricsData::merge(const MetricsData& other) {
