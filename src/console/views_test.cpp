@@ -11,15 +11,40 @@ using namespace std::chrono_literals;
 StatusView full_status() {
     const base::WallTime time{std::chrono::milliseconds{1700000000123}};
     const Traffic traffic{12.5, 0.25, 1500us, 20ms, 99};
-    InstanceView instance{"orders-1", "orders", "127.0.0.1",   9001, 77,      "healthy", "probe",
-                          time,       2,        "exit code 1", "v2", 1234567, 0.5,       3};
-    ServiceView service{
-        "orders",   "ordering", "v2", "degraded", "one is down", "all are unhealthy", 2, 1, {"payments", "users"},
-        {instance}, traffic};
-    return {"shop",       "0.1.0",   42,        time,       192s,
-            "/s",         "/m.yaml", 3,         2,          {"http://a", "http://b"},
-            "http://c",   99,        "guard",   2,          "from 0.1.0",
-            "it crashed", "by hand", {service}, {"careful"}};
+    InstanceView instance{"orders-1", "orders",      "127.0.0.1", 9001,    77,  "healthy", "probe",         time,
+                          2,          "exit code 1", "v2",        1234567, 0.5, 3,         "ejected for 9s"};
+    ServiceView service{"orders",
+                        "ordering",
+                        "v2",
+                        "degraded",
+                        "one is down",
+                        "all are unhealthy",
+                        "half open",
+                        2,
+                        1,
+                        {"payments", "users"},
+                        {instance},
+                        traffic};
+    return {"shop",
+            "0.1.0",
+            42,
+            time,
+            192s,
+            "/s",
+            "/m.yaml",
+            3,
+            2,
+            {"http://a", "http://b"},
+            {{"gateway", "/c.pem", "shop", "we", {"shop.example"}, "EC P-256", time, time, "its time is over"}},
+            "http://c",
+            99,
+            "guard",
+            2,
+            "from 0.1.0",
+            "it crashed",
+            "by hand",
+            {service},
+            {"careful"}};
 }
 
 TEST(Views, StatusReadsBackAsItWasWritten) {
