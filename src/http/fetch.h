@@ -18,6 +18,7 @@ struct FetchRequest {
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
     size_t most = 4U << 20;  // bytes of an answer's body
+    bool http2 = false;      // by prior knowledge
 };
 
 struct FetchResponse {

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "codec/headers.h"
 #include "codec/http1.h"
+#include "http/http2_limits.h"
 
 namespace tl::http {
 
@@ -33,6 +34,7 @@ struct OutgoingRequest {
     const codec::HeaderTable* headers = nullptr;  // with Host
     BodyLength length;
     std::string_view upgrade;  // the protocol to upgrade to; adds Connection: upgrade and Upgrade
+    bool trailers = false;     // the client said TE: trailers; passed on where the version has a place for it
 };
 
 struct OutgoingResponse {
@@ -51,12 +53,14 @@ struct ServerLimits {
     base::Duration body_idle = 30s;      // between two pieces of a request body
     base::Duration write_idle = 30s;     // until a blocked write makes progress
     base::Duration keep_alive = 75s;     // idle between two requests
+    Http2Limits http2;
 };
 
 struct ClientLimits {
     codec::Http1Limits head;
     base::Duration body_idle = 60s;  // between two pieces of a response body
     base::Duration write_idle = 30s;
+    Http2Limits http2;
 };
 
 }  // namespace tl::http

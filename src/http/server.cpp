@@ -2,6 +2,8 @@
 
 #include "base/log.h"
 #include "http/http1_session.h"
+#include "http/http2_session.h"
+#include "http/version.h"
 
 namespace tl::http {
 
@@ -9,11 +11,6 @@ namespace {
 
 constexpr unsigned kAcceptedPerTurn = 64;
 constexpr unsigned kMostQueued = 4096;  // the backlog: more only come while the queue is emptied
-
-rt::Task<void> run_session(Server& server, std::unique_ptr<net::Stream> stream) {
-    Http1Session session{server, std::move(stream)};
-    co_await session.run();
-}
 
 }  // namespace
 
@@ -23,11 +20,26 @@ base::Result<void> Server::start(int listener_fd) {
     return {};
 }
 
+// Which version the client speaks is known by its first bytes.
+rt::Task<void> Server::run_session(std::unique_ptr<net::Stream> stream) {
+    base::Buffer early;
+    const rt::Wait wait = rt::this_loop().within(limits_.head_deadline, &idle_cancel_);
+    const std::string_view agreed;  // plain connections agree on nothing beforehand
+    const Version version = co_await choose_version(*stream, agreed, early, wait);
+    if (version == Version::http1) {
+        Http1Session session{*this, std::move(stream), std::move(early)};
+        co_await session.run();
+    } else if (version == Version::http2) {
+        Http2ServerSession session{*this, std::move(stream)};
+        co_await session.run(std::move(early));
+    }
+}
+
 void Server::serve(std::unique_ptr<net::Stream> stream) {
     if (gate_.is_closed()) return;
     ++stats_.accepted;
     ++stats_.open;
-    gate_.spawn("session", run_session(*this, std::move(stream)), [this] { --stats_.open; });
+    gate_.spawn("session", run_session(std::move(stream)), [this] { --stats_.open; });
 }
 
 // Beyond the cap a connection is closed at once: the client sees it and can go elsewhere.

@@ -2,6 +2,7 @@
 // without dropping what it accepted. Owned by app/ or a test.
 #pragma once
 
+#include <array>
 #include <memory>
 
 #include "http/exchange.h"
@@ -16,6 +17,10 @@ struct ServerStats {
     uint64_t requests = 0;
     uint64_t refused_heads = 0;  // 400, 414, 431, 505 by the codec
     size_t open = 0;
+    struct Http2 {
+        uint64_t connections = 0;
+        std::array<uint64_t, kHttp2Abuses> abuses{};  // closed for asking too much
+    } http2;
 };
 
 class Server {
@@ -50,9 +55,12 @@ class Server {
   private:
     friend class Http1Session;
     friend class Http1ServerExchange;
+    friend class Http2ServerSession;
+    friend class Http2ServerExchange;
     [[nodiscard]] rt::Task<void> accept_loop();
     [[nodiscard]] rt::Task<void> empty_queue();
     void admit(std::unique_ptr<net::Stream> stream);
+    [[nodiscard]] rt::Task<void> run_session(std::unique_ptr<net::Stream> stream);
 
     Handler* handler_;
     Refusal* refusal_ = nullptr;
@@ -64,6 +72,7 @@ class Server {
     rt::Cancel idle_cancel_;  // drain: idle sessions end
     rt::Cancel hard_cancel_;  // stop: all sessions end
     rt::Cancel accept_cancel_;
+    base::TimePoint next_abuse_log_{};
 };
 
 // Shorthands for handlers that answer at once.
