@@ -126,7 +126,8 @@ rt::Task<base::Result<void>> System::use_plane(const LoadedManifest& loaded) {
 
 base::Result<void> System::register_services(const LoadedManifest& loaded) {
     for (const NamedService& service : services_of(loaded.manifest)) {
-        const registry::ServiceSpec spec{service.name->value, service.config->health};
+        registry::ServiceSpec spec{service.name->value, service.config->health};
+        spec.config.health.http2 = service.config->mesh.traffic.protocol == proxy::Protocol::http2;
         const auto updated = registry_.update_service(spec);
         if (updated) continue;
         TL_TRY(registry_.add_service(spec));

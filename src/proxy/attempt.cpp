@@ -20,16 +20,13 @@ base::Error from_side(base::Error error, base::Side side) {
 }  // namespace
 
 rt::Task<base::Result<void>> Attempt::run(UpgradeTo upgrade, rt::Wait wait) {
-    auto pooled = co_await instance_->pool.acquire(upstream_->rule().pool, engine_->client_limits(), wait);
+    auto pooled =
+        co_await instance_->pool.acquire(upstream_->rule(), engine_->client_limits(), engine_->connections(), wait);
     if (!pooled) co_return base::fail(from_side(std::move(pooled.error()), base::Side::upstream));
 
     auto result = co_await exchange_on(pooled->connection->open_exchange(), upgrade, wait);
-    const bool reusable = pooled->connection->close_exchange();
-    if (reusable && result) {
-        instance_->pool.put_back(std::move(*pooled), upstream_->rule().pool);
-    } else {
-        instance_->pool.count_closed();
-    }
+    const bool whole = pooled->connection->close_exchange();
+    instance_->pool.give_back(std::move(*pooled), whole && result, upstream_->rule().pool);
     co_return result;
 }
 
@@ -39,10 +36,15 @@ rt::Task<base::Result<void>> Attempt::exchange_on(http::ClientExchange& upstream
                                          .target = context_->target(),
                                          .headers = &request.headers,
                                          .length = body_->length,
-                                         .upgrade = upgrade.protocol};
+                                         .upgrade = upgrade.protocol,
+                                         .trailers = upgrade.trailers};
     const rt::Wait bounded{wait.deadline, &stop_};
     nothing_sent_ = false;
-    const auto sent = co_await upstream.send(outgoing, body_->first, bounded);
+    // Trailers go with a piece of their own: a first piece that ends the body has no place for them.
+    const codec::HeaderTable& trailers = body_->exchange->trailers();
+    const bool with_trailers = body_->first.end && !trailers.empty();
+    auto sent = co_await upstream.send(outgoing, {body_->first.data, body_->first.end && !with_trailers}, bounded);
+    if (sent && with_trailers) sent = co_await upstream.send_body({{}, true}, &trailers, bounded);
     context_->record.bytes_in = body_->first.data.size();
     // Even a failed send may have an answer waiting, such as a 413: so the head is awaited in any case.
     rt::Gate gate;
@@ -110,7 +112,9 @@ rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstr
     }
     const http::OutgoingResponse outgoing{
         .status = head.status, .reason = head.reason, .headers = &head.headers, .length = length};
-    auto sent = co_await context_->exchange.send(outgoing, piece);
+    const bool with_trailers = piece.end && !upstream.trailers().empty();
+    auto sent = co_await context_->exchange.send(outgoing, {piece.data, piece.end && !with_trailers});
+    if (sent && with_trailers) sent = co_await context_->exchange.send_body({{}, true}, &upstream.trailers());
     record.bytes_out += piece.data.size();
     while (whole && sent && !piece.end) {
         const rt::Wait silence =

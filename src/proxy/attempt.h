@@ -10,6 +10,7 @@ namespace tl::proxy {
 
 struct UpgradeTo {
     std::string_view protocol;  // "" for an ordinary request
+    bool trailers = false;      // the client takes trailers (TE)
 };
 
 // The client's body as attempts see it: its first piece may be sent again as long as nothing behind it was read.

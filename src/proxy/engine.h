@@ -44,6 +44,9 @@ class Engine {
     [[nodiscard]] telemetry::RecordRing& records() { return records_; }
     [[nodiscard]] const http::ClientLimits& client_limits() const { return client_limits_; }
 
+    // Where connections run that many requests share.
+    [[nodiscard]] rt::Gate& connections() { return connections_; }
+
     // Ends the background work and closes idle connections.
     [[nodiscard]] rt::Task<void> stop();
 
@@ -59,6 +62,7 @@ class Engine {
     std::map<std::string, Upstream*, std::less<>> by_service_;
     rt::Cancel cancel_;
     rt::Gate gate_;
+    rt::Gate connections_;
 };
 
 }  // namespace tl::proxy

@@ -49,7 +49,8 @@ bool may_retry(const RequestContext& context, const Attempt& attempt, const base
 
 rt::Task<void> forward(Engine& engine, RequestContext& context) {
     Upstream* const upstream = engine.upstream(context.route->service_id);
-    const UpgradeTo upgrade{prepare_request(context)};
+    const bool trailers = accepts_trailers(context.head().headers);  // said in a field of this hop
+    const UpgradeTo upgrade{prepare_request(context), trailers};
     context.idempotent = codec::is_idempotent(context.head().method);
     const rt::Wait wait{base::deadline_after(context.began, context.route->traffic.timeout),
                         &context.exchange.cancel()};

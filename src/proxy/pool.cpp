@@ -2,8 +2,19 @@
 
 namespace tl::proxy {
 
-rt::Task<base::Result<PooledConnection>> Pool::acquire(const PoolLimits& limits, const http::ClientLimits& client,
-                                                       rt::Wait wait) {
+rt::Task<base::Result<PooledConnection>> Pool::acquire(const UpstreamRule& rule, const http::ClientLimits& client,
+                                                       rt::Gate& connections, rt::Wait wait) {
+    if (rule.protocol == Protocol::http2) {
+        auto place = co_await share(rule.pool, client, connections, wait);
+        co_return place;
+    }
+    if (auto kept = idle_one()) co_return std::move(*kept);
+    auto stream = co_await open(rule.pool, wait);
+    if (!stream) co_return base::fail(std::move(stream.error()));
+    co_return PooledConnection{.connection = http::make_http1_client(std::move(*stream), client)};
+}
+
+std::optional<PooledConnection> Pool::idle_one() {
     while (!idle_.empty()) {
         PooledConnection pooled = std::move(idle_.back());
         idle_.pop_back();
@@ -11,10 +22,14 @@ rt::Task<base::Result<PooledConnection>> Pool::acquire(const PoolLimits& limits,
         if (pooled.connection->alive()) {
             ++cell_->reused;
             pooled.reused = true;
-            co_return pooled;
+            return pooled;
         }
         count_closed();
     }
+    return std::nullopt;
+}
+
+rt::Task<base::Result<std::unique_ptr<net::Stream>>> Pool::open(const PoolLimits& limits, rt::Wait wait) {
     const base::TimePoint connected_by = rt::this_loop().now() + limits.connect;
     auto stream = co_await net::connect(address_, wait.until(connected_by));
     if (!stream) {
@@ -26,11 +41,12 @@ rt::Task<base::Result<PooledConnection>> Pool::acquire(const PoolLimits& limits,
     }
     ++cell_->opened;
     ++cell_->open;
-    co_return PooledConnection{.connection = http::make_http1_client(std::move(*stream), client)};
+    co_return stream;
 }
 
-void Pool::put_back(PooledConnection connection, const PoolLimits& limits) {
-    if (retired_ || idle_.size() >= limits.idle) return count_closed();
+void Pool::give_back(PooledConnection connection, bool reusable, const PoolLimits& limits) {
+    if (connection.shared) return;  // only its place: the connection is the others' too
+    if (!reusable || retired_ || idle_.size() >= limits.idle) return count_closed();
     connection.idle_since = rt::this_loop().now();
     idle_.push_back(std::move(connection));
     ++cell_->idle;

@@ -19,10 +19,16 @@ struct PoolLimits {
     size_t idle = 64;                                   // kept open for each instance and core
     base::Duration idle_for = std::chrono::seconds{4};  // shorter than the 5 s after which Node.js closes
     base::Duration connect = std::chrono::seconds{1};
+    size_t shared = 8;  // connections of HTTP/2 to each instance, of each core
+    base::Duration shared_idle_for = std::chrono::seconds{60};
 };
+
+// What a service speaks: where it is not said, what everything speaks.
+enum class Protocol : uint8_t { http1, http2 };
 
 struct UpstreamRule {
     PoolLimits pool;
+    Protocol protocol = Protocol::http1;
 };
 
 }  // namespace tl::proxy

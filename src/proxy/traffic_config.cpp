@@ -37,7 +37,12 @@ const Object<TrafficConfig>& traffic_schema() {
                                    .field("stream_idle", &TrafficConfig::stream_idle, duration().range(1ms, 24h))
                                    .doc("Silence after which a streamed answer or an upgraded connection to it ends.")
                                    .field("retry", &TrafficConfig::retry, retry_schema())
-                                   .doc("Tries of a request to this service on other instances.");
+                                   .doc("Tries of a request to this service on other instances.")
+                                   .field("protocol", &TrafficConfig::protocol,
+                                          manifest::one_of<Protocol>({{"http1", Protocol::http1},  //
+                                                                      {"http2", Protocol::http2}}))
+                                   .doc("What the service speaks: http2 is HTTP/2 in cleartext by prior knowledge "
+                                        "(h2c). Clients may speak either, whatever the service speaks.");
     return schema;
 }
 

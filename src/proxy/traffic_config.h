@@ -18,9 +18,10 @@ struct TrafficConfig {
     base::Duration timeout = TrafficRule{}.timeout;
     base::Duration stream_idle = TrafficRule{}.stream_idle;
     RetryConfig retry;
+    Protocol protocol = Protocol::http1;
 
     [[nodiscard]] TrafficRule request_rule() const;
-    [[nodiscard]] UpstreamRule upstream_rule() const { return {}; }
+    [[nodiscard]] UpstreamRule upstream_rule() const { return {.protocol = protocol}; }
 };
 
 struct TrafficOverride {
