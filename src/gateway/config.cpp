@@ -94,7 +94,9 @@ const Object<LimitsConfig>& limits_schema() {
                                    .field("body", &LimitsConfig::body, size().range(0, int64_t{1} << 40))
                                    .doc("Bytes of a request's body.")
                                    .field("connections", &LimitsConfig::connections, integer().range(1, 1 << 20))
-                                   .doc("Client connections a thread; more are closed at once.");
+                                   .doc("Client connections a thread; more are closed at once.")
+                                   .field("streams", &LimitsConfig::streams, integer().range(1, 1000))
+                                   .doc("Requests at a time on one connection of HTTP/2.");
     return schema;
 }
 
@@ -151,6 +153,7 @@ http::ServerLimits server_limits(const GatewayConfig& config) {
     limits.head.headers = config.limits.headers;
     limits.head.target = config.limits.target;
     limits.body = config.limits.body;
+    limits.http2.streams = config.limits.streams;
     limits.head_deadline = config.timeouts.head;
     limits.body_idle = config.timeouts.body;
     limits.write_idle = config.timeouts.write;

@@ -33,6 +33,7 @@ struct LimitsConfig {
     uint32_t target = 8 * 1024;
     uint64_t body = 16ULL << 20;
     uint32_t connections = 65536;  // a core
+    uint32_t streams = http::Http2Limits{}.streams;
 };
 
 struct TimeoutsConfig {

@@ -87,12 +87,19 @@ struct PoolCell {
     void merge(const PoolCell& other);
 };
 
+// Why an HTTP/2 connection was closed for asking too much; docs/http2.md says what each means.
+inline constexpr std::array<std::string_view, 9> kHttp2Abuses{
+    "rapid_reset",    "settings",       "pings",         "empty_frames",  "priorities",
+    "window_updates", "unknown_frames", "continuations", "unread_answers"};
+
 // The listening side, a cell for each kind of door.
 struct DoorCell {
     uint64_t accepted = 0;
     uint64_t refused = 0;   // over a cap, or not HTTP
     int64_t open = 0;       // connections now
     int64_t in_flight = 0;  // requests now
+    uint64_t http2 = 0;     // connections that spoke HTTP/2
+    std::array<uint64_t, kHttp2Abuses.size()> http2_abuses{};
 
     void merge(const DoorCell& other);
 };
