@@ -147,7 +147,7 @@ TEST(Http2Abuse, a_request_that_breaks_a_rule_is_never_handed_on) {
         {"two lengths", request(ok + field("content-length", "0") + field("content-length", "0")), "reset 1"},
         {"user info",
          request(field(":method", "GET") + field(":scheme", "http") + field(":authority", "u@a") + field(":path", "/")),
-         "reset 1"},
+         "answer"},
         {"another host", request(ok + field("host", "b")), "answer"},
         {"space in the path", request(get_fields("/a b")), "reset 1"},
         {"fragment", request(get_fields("/a#b")), "answer"},

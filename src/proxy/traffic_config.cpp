@@ -41,8 +41,9 @@ const Object<TrafficConfig>& traffic_schema() {
                                    .field("protocol", &TrafficConfig::protocol,
                                           manifest::one_of<Protocol>({{"http1", Protocol::http1},  //
                                                                       {"http2", Protocol::http2}}))
-                                   .doc("What the service speaks: http2 is HTTP/2 in cleartext by prior knowledge "
-                                        "(h2c). Clients may speak either, whatever the service speaks.");
+                                   .doc(
+                                       "What the service speaks: http2 is HTTP/2 in cleartext by prior knowledge "
+                                       "(h2c). Clients may speak either, whatever the service speaks.");
     return schema;
 }
 

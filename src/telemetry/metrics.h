@@ -88,9 +88,9 @@ struct PoolCell {
 };
 
 // Why an HTTP/2 connection was closed for asking too much; docs/http2.md says what each means.
-inline constexpr std::array<std::string_view, 9> kHttp2Abuses{
-    "rapid_reset",    "settings",       "pings",         "empty_frames",  "priorities",
-    "window_updates", "unknown_frames", "continuations", "unread_answers"};
+inline constexpr std::array<std::string_view, 9> kHttp2Abuses{"rapid_reset",    "settings",      "pings",
+                                                              "empty_frames",   "priorities",    "window_updates",
+                                                              "unknown_frames", "continuations", "unread_answers"};
 
 // The listening side, a cell for each kind of door.
 struct DoorCell {

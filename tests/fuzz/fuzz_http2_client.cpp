@@ -25,7 +25,8 @@ void require_sound(const codec::ResponseHead& head, bool upgraded) {
     }
 }
 
-rt::Task<void> ask(http::Http2Client& client, std::string_view method, std::string_view body, std::string_view upgrade) {
+rt::Task<void> ask(http::Http2Client& client, std::string_view method, std::string_view body,
+                   std::string_view upgrade) {
     if (!client.has_room()) co_return;
     const auto place = client.lend();
     http::ClientExchange& exchange = place->open_exchange();
@@ -34,12 +35,9 @@ rt::Task<void> ask(http::Http2Client& client, std::string_view method, std::stri
     headers.add("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
     const auto kind = body.empty() ? http::BodyLength::Kind::none : http::BodyLength::Kind::known;
     const rt::Wait wait = rt::this_loop().within(std::chrono::seconds{2});
-    const auto sent = co_await exchange.send({.method = method,
-                                              .target = "/",
-                                              .headers = &headers,
-                                              .length = {kind, body.size()},
-                                              .upgrade = upgrade},
-                                             {body, true}, wait);
+    const auto sent = co_await exchange.send(
+        {.method = method, .target = "/", .headers = &headers, .length = {kind, body.size()}, .upgrade = upgrade},
+        {body, true}, wait);
     if (!sent) co_return;
     for (;;) {
         const auto head = co_await exchange.read_head(wait);
