@@ -12,6 +12,17 @@ namespace {
 constexpr unsigned kAcceptedPerTurn = 64;
 constexpr unsigned kMostQueued = 4096;  // the backlog: more only come while the queue is emptied
 
+// Frames of their own: an idle connection of one version must not hold the memory of the other's session.
+rt::Task<void> run_http1(Server& server, std::unique_ptr<net::Stream> stream, base::Buffer early) {
+    Http1Session session{server, std::move(stream), std::move(early)};
+    co_await session.run();
+}
+
+rt::Task<void> run_http2(Server& server, std::unique_ptr<net::Stream> stream, base::Buffer early) {
+    Http2ServerSession session{server, std::move(stream)};
+    co_await session.run(std::move(early));
+}
+
 }  // namespace
 
 base::Result<void> Server::start(int listener_fd) {
@@ -26,13 +37,8 @@ rt::Task<void> Server::run_session(std::unique_ptr<net::Stream> stream) {
     const rt::Wait wait = rt::this_loop().within(limits_.head_deadline, &idle_cancel_);
     const std::string_view agreed;  // plain connections agree on nothing beforehand
     const Version version = co_await choose_version(*stream, agreed, early, wait);
-    if (version == Version::http1) {
-        Http1Session session{*this, std::move(stream), std::move(early)};
-        co_await session.run();
-    } else if (version == Version::http2) {
-        Http2ServerSession session{*this, std::move(stream)};
-        co_await session.run(std::move(early));
-    }
+    if (version == Version::http1) co_await run_http1(*this, std::move(stream), std::move(early));
+    if (version == Version::http2) co_await run_http2(*this, std::move(stream), std::move(early));
 }
 
 void Server::serve(std::unique_ptr<net::Stream> stream) {
