@@ -16,6 +16,8 @@ namespace tl::app {
 struct ServerRules {
     http::ServerLimits limits;
     uint32_t connections = 65536;
+    net::TlsServerPtr tls;  // nullptr: plain
+    net::TlsLimits tls_limits;
 };
 
 // What a core needs to know of a new configuration. Shared by all cores, immutable.
@@ -52,6 +54,18 @@ class CoreWorker {
     // Doors that have been closed but still have requests in flight.
     [[nodiscard]] size_t closing() const { return closing_.count(); }
     [[nodiscard]] proxy::Engine& engine() { return engine_; }
+    // The listening sockets by their doors' keys.
+    [[nodiscard]] std::map<std::string, int> listeners() const;
+    // All doors stop accepting without touching the queues of their sockets: somebody else has them. See Server::drain.
+    void drain(base::TimePoint deadline);
+    // The drain ends sooner than it was told at first.
+    void hurry(base::TimePoint deadline);
+    // Connections that are open.
+    struct Load {
+        size_t connections = 0;
+        size_t doors = 0;  // that are not closed yet
+    };
+    [[nodiscard]] Load load() const;
     // Stops accepting and lets what is in flight finish; then the engine ends.
     [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline);
 
@@ -62,18 +76,23 @@ class CoreWorker {
               handler(engine, door.door),
               server(handler, door.rules.limits, door.rules.connections) {
             server.on_refusal(&handler);
+            server.set_tls(door.rules.tls, door.rules.tls_limits);
         }
         telemetry::Door kind;
         proxy::DoorHandler handler;
         http::Server server;
         http::ServerStats counted;  // what the engine's counters know of already
+        net::TlsStats counted_tls;
     };
     void count(OpenDoor& door);
     [[nodiscard]] rt::Task<void> close(std::unique_ptr<OpenDoor> door, base::TimePoint deadline);
+    [[nodiscard]] rt::Task<void> drain(std::shared_ptr<OpenDoor> door, base::TimePoint deadline);
 
     proxy::Engine engine_;
     PlaneSnapshotPtr snapshot_;
+    std::vector<std::weak_ptr<const proxy::Door>> former_;  // doors of snapshots before; those that requests still use
     std::map<std::string, std::unique_ptr<OpenDoor>> open_;
+    std::vector<std::shared_ptr<OpenDoor>> draining_;
     rt::Gate closing_;
 };
 

@@ -153,24 +153,44 @@ void end_worker(rt::Gate& gate, std::unique_ptr<CoreWorker>& worker, base::TimeP
     });
 }
 
+constexpr base::Duration kLast = 500ms;  // for a core to say that it has ended, when its requests have had their time
+constexpr base::Duration kTryAgain = 10ms;
+
 }  // namespace
 
-rt::Task<void> DataPlane::stop(base::TimePoint deadline) {
+rt::Task<base::Result<void>> DataPlane::stop(base::TimePoint deadline) {
+    // Shared with the messages: one that comes after the wait below was given up finds it still there.
+    auto one_ended = std::make_shared<rt::Signal>();
     rt::Loop* control = &rt::this_loop();
-    rt::Signal one_ended;
-    size_t left = cores_.size();
-    for (const auto& core : cores_) {
-        core->thread.loop().post([raw = core.get(), deadline, control, &one_ended, &left] {
-            end_worker(raw->ending, raw->worker, deadline, [control, &one_ended, &left] {
-                control->post([&one_ended, &left] {
-                    --left;
-                    one_ended.notify_all();
+    const auto tell = [&](OneCore* core) {
+        core->told = core->thread.loop().post([core, deadline, control, one_ended] {
+            end_worker(core->ending, core->worker, deadline, [core, control, one_ended] {
+                control->post([core, one_ended] {
+                    core->ended = true;
+                    one_ended->notify_all();
                 });
             });
         });
+    };
+    const base::TimePoint last = std::max(deadline, control->now()) + kLast;
+    for (;;) {
+        std::string busy;
+        bool all_told = true;
+        for (const auto& core : cores_) {
+            if (!core->told) tell(core.get());
+            all_told = all_told && core->told;
+            if (!core->ended) busy += (busy.empty() ? "" : ", ") + core->thread.name();
+        }
+        if (busy.empty()) break;
+        if (control->now() >= last) {
+            co_return base::fail(base::Code::timeout, fmt::format("{} did not end in time: busy or stuck", busy));
+        }
+        // A mailbox that is full takes nothing; its core may get over it.
+        const base::TimePoint look = all_told ? last : std::min(last, control->now() + kTryAgain);
+        co_await one_ended->wait({look, nullptr});
     }
-    while (left > 0) co_await one_ended.wait();
     cores_.clear();
+    co_return base::Result<void>{};
 }
 
 }  // namespace tl::app

@@ -84,14 +84,36 @@ class DataPlane final : public proxy::EndpointSink, public registry::InFlightSou
     // "who waits for whom" of each core, or that it does not answer.
     [[nodiscard]] rt::Task<std::string> dump_tasks();
 
-    // Stops accepting everywhere, lets requests in flight finish until `deadline`, ends the cores.
-    [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline);
+    // ---- For an upgrade: see docs/decisions/0010.
+    // The doors with their sockets, which stay the servers' own.
+    struct OpenSockets {
+        std::string key;
+        std::vector<int> sockets;  // one a core
+    };
+    [[nodiscard]] rt::Task<base::Result<std::vector<OpenSockets>>> sockets(rt::Wait wait);
+    // No thread of a core runs when it returns true; blocks for `most` at most. The error names the cores that are
+    // busy, and all run on.
+    [[nodiscard]] base::Result<void> pause(base::Duration most);
+    // All run on where they were, in a fork as well.
+    void go_on();
+    // In the fork: what the cores need. Their doors then close without touching the queues of their sockets.
+    [[nodiscard]] std::vector<int> descriptors() const;
+    [[nodiscard]] rt::Task<void> drain(base::TimePoint deadline);
+    [[nodiscard]] rt::Task<void> hurry(base::TimePoint deadline);
+    [[nodiscard]] rt::Task<CoreWorker::Load> load(rt::Wait wait);
+
+    // Stops accepting everywhere, lets requests in flight finish until `deadline`, ends the cores. The error names the
+    // cores that were still busy a moment after the deadline: their threads cannot be joined, so the process has to end
+    // without it (this object must not be destroyed unless they end after all).
+    [[nodiscard]] rt::Task<base::Result<void>> stop(base::TimePoint deadline);
 
   private:
     struct OneCore {
         explicit OneCore(std::string name) : thread(std::move(name)) {}
         std::unique_ptr<CoreWorker> worker;  // lives on the thread, as does the gate of its end
         rt::Gate ending;
+        bool told = false;  // stop() has reached its mailbox
+        bool ended = false;
         rt::Core thread;
     };
 

@@ -13,14 +13,43 @@ namespace tl::app {
 
 void RegistryBook::instance_starting(const supervisor::StartedInstance& instance) {
     const auto added = registry_->add_instance({.id = instance.id,
-                                                .service = instance.service,
+                                                .service = callee(instance.service),
                                                 .address = instance.address,
                                                 .version = instance.version,
+                                                .zone = places_[instance.service].zone,
                                                 .origin = registry::Origin::process});
+    ran_[instance.id] = instance.service;
     if (!added) TL_LOG(error, "app", "{} cannot be registered: {}", instance.id, added.error().message());
 }
 
+void RegistryBook::set_places(const Manifest& manifest) {
+    for (const NamedService& service : services_of(manifest)) {
+        if (service.config->run.run) {
+            places_[service.name->value] = {callee_of(service), zone_of(manifest, *service.config)};
+        }
+    }
+    for (const auto& service : registry_->snapshot().services) {
+        for (const auto& instance : service.instances) {
+            const auto ran = ran_.find(instance.id);
+            if (ran == ran_.end() || places_[ran->second].zone == instance.zone) continue;
+            [[maybe_unused]] const auto placed =
+                registry_->place_instance(instance.id, {instance.version, places_[ran->second].zone, instance.weight});
+        }
+    }
+}
+
+std::string RegistryBook::callee(const std::string& service) const {
+    const auto place = places_.find(service);
+    return place == places_.end() ? service : place->second.callee;
+}
+
+std::string RegistryBook::runner(const std::string& instance, const std::string& service) const {
+    const auto ran = ran_.find(instance);
+    return ran == ran_.end() ? service : ran->second;
+}
+
 void RegistryBook::instance_gone(const std::string& id, const std::string& reason) {
+    ran_.erase(id);
     // Unknown when its service was taken out before: then there is nothing left to do.
     [[maybe_unused]] const auto removed = registry_->remove_instance(id, reason);
 }

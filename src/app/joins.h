@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "app/manifest_model.h"
 #include "registry/registry.h"
 #include "supervisor/call_addresses.h"
 #include "supervisor/instance_book.h"
@@ -17,6 +18,13 @@ class RegistryBook final : public supervisor::InstanceBook {
   public:
     explicit RegistryBook(registry::Registry& registry) : registry_(&registry) {}
 
+    // Whose instances services' processes are, and where they run; those that run already are moved there.
+    void set_places(const Manifest& manifest);
+    // The service of the registry that a process's instance belongs to.
+    [[nodiscard]] std::string callee(const std::string& service) const;
+    // The service that runs an instance of the registry's `service`: another one, where that is a version of it.
+    [[nodiscard]] std::string runner(const std::string& instance, const std::string& service) const;
+
     void instance_starting(const supervisor::StartedInstance& instance) override;
     void instance_gone(const std::string& id, const std::string& reason) override;
     rt::Task<base::Result<void>> wait_healthy(std::string id, rt::Wait wait) override;
@@ -26,6 +34,12 @@ class RegistryBook final : public supervisor::InstanceBook {
 
   private:
     registry::Registry* registry_;
+    struct Place {
+        std::string callee;
+        std::string zone;
+    };
+    std::map<std::string, Place> places_;     // by the service that runs
+    std::map<std::string, std::string> ran_;  // instance to the service that runs it
 };
 
 // Where the sidecar doors of workloads listen.

@@ -3,5 +3,6 @@
 
 int main(int argc, char** argv) {
     using namespace tl::app;
-    return run(argc, argv, {.up = run_up, .check = run_check, .schema = run_schema}, Terminal::of_process());
+    return run(argc, argv, {.up = run_up, .check = run_check, .schema = run_schema, .take_over = run_take_over},
+               Terminal::of_process());
 }

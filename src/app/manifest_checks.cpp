@@ -6,6 +6,8 @@
 #include <map>
 #include <set>
 
+#include "app/tls_checks.h"
+#include "app/traffic_checks.h"
 #include "manifest/names.h"
 #include "proxy/route_table.h"
 #include "supervisor/call_order.h"
@@ -60,6 +62,7 @@ void check_calls(const Manifest& manifest, const Names& names, Diagnostics& diag
         specs.push_back({.name = service.name->value,
                          .run = {},
                          .calls = calls_of(*service.config),
+                         .version_of = {},
                          .folder = {},
                          .fingerprint = {}});
     }
@@ -128,7 +131,7 @@ void check_ports(const Manifest& manifest, Diagnostics& diagnostics) {
         }
         taken.push_back(listen);
     };
-    for (const auto& listen : manifest.gateway.listen) take(listen);
+    for (const auto& listen : manifest.gateway.listen) take({listen.value.address, listen.at});
     if (manifest.admin.listen) take(*manifest.admin.listen);
     if (manifest.admin.listen && !manifest.admin.listen->value.to_string().starts_with("127.")) {
         diagnostics.error(manifest.admin.listen->at, "the admin API listens on loopback only", "use 127.0.0.1:PORT");
@@ -144,6 +147,8 @@ void check_manifest(const Manifest& manifest, const std::string& folder, Diagnos
     check_calls(manifest, names, diagnostics);
     check_routes(manifest, names, diagnostics);
     check_ports(manifest, diagnostics);
+    check_tls(manifest, folder, base::wall_now(), diagnostics);
+    check_traffic(manifest, names, diagnostics);
 }
 
 }  // namespace tl::app

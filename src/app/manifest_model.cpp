@@ -1,12 +1,12 @@
 #include "app/manifest_model.h"
 
-#include <charconv>
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "app/manifest_checks.h"
-#include "codec/http1.h"
+#include "app/target.h"
 #include "supervisor/environment.h"
 
 namespace tl::app {
@@ -23,13 +23,26 @@ std::optional<std::string> check_target(std::string_view text) {
         if (text.starts_with("unix:/") && net::Address::parse(text)) return std::nullopt;
         return "must be unix: and a whole path of at most 107 bytes, such as unix:/run/orders.sock";
     }
-    const size_t colon = text.rfind(':');
-    uint16_t port = 0;
-    const bool has_port =
-        colon != std::string_view::npos &&
-        std::from_chars(text.data() + colon + 1, text.data() + text.size(), port).ptr == text.data() + text.size();
-    if (has_port && port != 0 && colon > 0 && codec::is_valid_authority(text)) return std::nullopt;
-    return "must be HOST:PORT, such as 127.0.0.1:9000, or unix:/PATH";
+    const auto target = parse_target(text);
+    return target ? std::nullopt : std::optional{target.error()};
+}
+
+const Object<AddressConfig>& address_schema() {
+    static const auto schema =
+        Object<AddressConfig>("an instance's address")
+            .field("at", &AddressConfig::at, manifest::text("HOST:PORT or unix:/PATH").check(check_target))
+            .required()
+            .doc("Where it is.")
+            .example("10.0.0.5:9000")
+            .field("version", &AddressConfig::version, manifest::text("a version").any_scalar())
+            .doc("Of the service; for splits and rules by version.")
+            .default_is("the service's")
+            .field("zone", &AddressConfig::zone, manifest::dns_label("a zone's name"))
+            .doc("Where it runs.")
+            .default_is("the service's")
+            .field("weight", &AddressConfig::weight, manifest::integer().range(1, 1000))
+            .doc("Its part of the requests, beside the weights of the others.");
+    return schema;
 }
 
 const Object<TelemetryConfig>& telemetry_schema() {
@@ -65,11 +78,20 @@ const Object<ServiceConfig>& service_schema() {
         Object<ServiceConfig>("a service")
             .position(&ServiceConfig::at)
             .include(&ServiceConfig::run, supervisor::run_schema())
-            .field(
-                "address", &ServiceConfig::address,
-                manifest::list_of(manifest::text("HOST:PORT or unix:/PATH").check(check_target)).unique().or_single())
-            .doc("Where the service is, when others run it; a list for several instances.")
+            .field("address", &ServiceConfig::address, manifest::list_of(address_schema().or_scalar("at")).or_single())
+            .doc(
+                "Where the service is, when others run it: HOST:PORT, unix:/PATH, or a map; a list for several "
+                "instances.")
             .example("10.0.0.5:9000")
+            .field("tls", &ServiceConfig::tls, mesh::service_tls_schema())
+            .doc("Speak TLS to its addresses; https:// in front of them does the same with what is the default here.")
+            .default_is("no TLS, unless the address begins with https://")
+            .field("zone", &ServiceConfig::zone, manifest::dns_label("a zone's name"))
+            .doc("Where its instances run, as far as they do not say it themselves.")
+            .default_is("the system's")
+            .field("version_of", &ServiceConfig::version_of, manifest::dns_label("a service's name"))
+            .doc("Its instances are instances of that service, of this \"version\": callers name that one.")
+            .default_is("none: it is called by its own name")
             .include(&ServiceConfig::health, registry::service_health_schema())
             .include(&ServiceConfig::mesh, mesh::mesh_schema());
     return schema;
@@ -83,6 +105,9 @@ const Object<Manifest>& manifest_schema() {
             .required()
             .doc("The system's name.")
             .example("shop")
+            .field("zone", &Manifest::zone, manifest::dns_label("a zone's name"))
+            .doc("Where the gateway and the services run: callers prefer instances of their own zone.")
+            .default_is("none")
             .field("mode", &Manifest::mode,
                    manifest::one_of<Mode>({{"development", Mode::development}, {"production", Mode::production}}))
             .doc("In development, answers of Trunkline's own explain themselves to whoever asks.")
@@ -111,6 +136,20 @@ std::vector<NamedService> services_of(const Manifest& manifest) {
     return all;
 }
 
+bool speaks_tls(const ServiceConfig& config) {
+    return config.tls || std::ranges::any_of(config.address, [](const AddressConfig& address) {
+               return address.at.value.starts_with("https://");
+           });
+}
+
+std::string zone_of(const Manifest& manifest, const ServiceConfig& service) {
+    return service.zone.value_or(manifest.zone);
+}
+
+const std::string& callee_of(const NamedService& service) {
+    return service.config->version_of ? service.config->version_of->value : service.name->value;
+}
+
 std::vector<std::string> calls_of(const ServiceConfig& config) {
     std::vector<std::string> calls;
     for (const auto& callee : config.mesh.calls) calls.push_back(callee.value);
@@ -124,6 +163,7 @@ std::vector<supervisor::ServiceSpec> specs_of(const Manifest& manifest, const st
         supervisor::ServiceSpec spec{.name = service.name->value,
                                      .run = service.config->run,
                                      .calls = calls_of(*service.config),
+                                     .version_of = service.config->version_of ? callee_of(service) : "",
                                      .folder = folder,
                                      .fingerprint = {}};
         spec.fingerprint = supervisor::fingerprint_files(spec);

@@ -11,15 +11,27 @@
 #include "manifest/document.h"
 #include "manifest/schema.h"
 #include "mesh/config.h"
+#include "mesh/tls_config.h"
 #include "registry/config.h"
 #include "supervisor/config.h"
 
 namespace tl::app {
 
+// An instance that others run.
+struct AddressConfig {
+    manifest::Located<std::string> at;   // HOST:PORT or unix:/PATH
+    std::optional<std::string> version;  // nothing: the service's
+    std::optional<std::string> zone;     // nothing: the service's
+    uint32_t weight = 1;
+};
+
 struct ServiceConfig {
     manifest::Position at;
     supervisor::RunConfig run;
-    std::vector<manifest::Located<std::string>> address;  // HOST:PORT or unix:/PATH of what others run
+    std::optional<mesh::ServiceTlsConfig> tls;
+    std::vector<AddressConfig> address;
+    std::optional<std::string> zone;                           // where it runs; nothing: the system's
+    std::optional<manifest::Located<std::string>> version_of;  // the service whose instances its own are
     registry::ServiceHealthConfig health;
     mesh::MeshConfig mesh;
 };
@@ -40,6 +52,7 @@ enum class Mode : uint8_t { development, production };
 
 struct Manifest {
     std::string system;
+    std::string zone;  // where all of it runs, unless a service says otherwise
     Mode mode = Mode::development;
     gateway::GatewayConfig gateway;
     manifest::OrderedMap<manifest::OrderedMap<ServiceConfig>> contexts;
@@ -58,7 +71,13 @@ struct NamedService {
     const manifest::Located<std::string>* name = nullptr;
     const ServiceConfig* config = nullptr;
 };
+// The service that requests for its instances name: itself, or the one that it is a version of.
+[[nodiscard]] const std::string& callee_of(const NamedService& service);
 [[nodiscard]] std::vector<NamedService> services_of(const Manifest& manifest);
+// Whether connections to it are to be secured: an address says so, or `tls`.
+[[nodiscard]] bool speaks_tls(const ServiceConfig& config);
+// Where a service runs; "" when nobody said.
+[[nodiscard]] std::string zone_of(const Manifest& manifest, const ServiceConfig& service);
 [[nodiscard]] std::vector<std::string> calls_of(const ServiceConfig& config);
 // What the supervisor runs of it: services with `run`. `folder` is the manifest's, absolute.
 [[nodiscard]] std::vector<supervisor::ServiceSpec> specs_of(const Manifest& manifest, const std::string& folder);

@@ -48,7 +48,8 @@ void compare(const std::string& path, const Node* now, const Node* next, const D
 bool is_run_key(std::string_view path) {
     static const Node kRun = supervisor::run_schema().to_node({});
     const std::string_view key = path.substr(0, path.find('.'));
-    return key == "address" || std::ranges::any_of(kRun.entries, [&](const auto& entry) { return entry.key == key; });
+    return key == "address" || key == "version_of" ||
+           std::ranges::any_of(kRun.entries, [&](const auto& entry) { return entry.key == key; });
 }
 
 void compare_service(const NamedService& now, const NamedService& next, console::PlanView& view) {

@@ -30,11 +30,19 @@ std::string place_of(const LoadedManifest& loaded, const NamedService& service) 
 
 class Builder {
   public:
-    Builder(const LoadedManifest& loaded, telemetry::NameTable& names, telemetry::SeriesTable& series)
-        : loaded_(&loaded), names_(&names), series_(&series), services_(services_of(loaded.manifest)) {}
+    Builder(const LoadedManifest& loaded, telemetry::NameTable& names, telemetry::SeriesTable& series,
+            const PlaneTls& tls, base::HashKey cookie_secret)
+        : loaded_(&loaded),
+          names_(&names),
+          series_(&series),
+          tls_(&tls),
+          cookie_secret_(cookie_secret),
+          services_(services_of(loaded.manifest)) {}
 
     PlanePlan build() {
-        for (const NamedService& service : services_) add_upstream(service);
+        for (const NamedService& service : services_) {
+            if (!service.config->version_of) add_upstream(service);
+        }
         add_gateway();
         for (const NamedService& service : services_) {
             if (service.config->run.run) add_workload(service);
@@ -54,36 +62,57 @@ class Builder {
         }
         return {};
     }
+    std::function<const proxy::ShapingConfig&(const std::string&)> shaping() const {
+        return [this](const std::string& name) -> const proxy::ShapingConfig& {
+            static const proxy::ShapingConfig kNothing;
+            for (const NamedService& service : services_) {
+                if (service.name->value == name) return service.config->mesh.traffic.shaping;
+            }
+            return kNothing;
+        };
+    }
     void add_upstream(const NamedService& service) {
         const std::string& name = service.name->value;
-        snapshot_->upstreams.push_back({.service = name,
-                                        .id = names_->intern(name),
-                                        .pool = series_->add_pool(name),
-                                        .rule = service.config->mesh.traffic.upstream_rule()});
+        proxy::UpstreamRule rule = service.config->mesh.traffic.upstream_rule(cookie_secret_);
+        if (const auto tls = tls_->clients.find(name); tls != tls_->clients.end()) rule.tls = tls->second;
+        snapshot_->upstreams.push_back(
+            {.service = name, .id = names_->intern(name), .pool = series_->add_pool(name), .rule = std::move(rule)});
     }
     void add_door(const std::string& key, const net::Address& address, proxy::DoorPtr door, const ServerRules& rules) {
         snapshot_->doors[key] = {std::move(door), rules};
-        plan_.doors.push_back({key, address});
+        plan_.doors.push_back({.key = key, .address = address});
     }
     void add_gateway() {
         const gateway::GatewayConfig& config = loaded_->manifest.gateway;
         const auto door = gateway::make_door(config, {.names = names_,
                                                       .series = series_,
                                                       .development = development(),
-                                                      .traffic = [this](const std::string& s) { return traffic(s); }});
-        const ServerRules rules{gateway::server_limits(config), config.limits.connections};
+                                                      .traffic = [this](const std::string& s) { return traffic(s); },
+                                                      .shaping = shaping(),
+                                                      .zone = loaded_->manifest.zone});
+        ServerRules rules{.limits = gateway::server_limits(config),
+                          .connections = config.limits.connections,
+                          .tls = nullptr,
+                          .tls_limits = gateway::tls_limits(config)};
         for (const auto& listen : config.listen) {
-            add_door("gateway " + listen.value.to_string(), listen.value, door, rules);
+            const bool tls = gateway::speaks_tls(listen.value, config);
+            rules.tls = tls ? tls_->server : nullptr;
+            add_door("gateway " + listen.value.address.to_string(), listen.value.address, door, rules);
+            plan_.doors.back().tls = tls;
         }
     }
     void add_workload(const NamedService& service) {
-        const mesh::Workload workload{service.name->value, calls_of(*service.config), place_of(*loaded_, service)};
+        const mesh::Workload workload{service.name->value, calls_of(*service.config),
+                                      zone_of(loaded_->manifest, *service.config), place_of(*loaded_, service)};
         mesh::MeshContext context{.names = names_,
                                   .series = series_,
                                   .development = development(),
                                   .services = {},
-                                  .traffic = [this](const std::string& s) { return traffic(s); }};
-        for (const NamedService& other : services_) context.services.push_back(other.name->value);
+                                  .traffic = [this](const std::string& s) { return traffic(s); },
+                                  .shaping = shaping()};
+        for (const NamedService& other : services_) {
+            if (!other.config->version_of) context.services.push_back(other.name->value);
+        }
         const net::Address anywhere = net::Address::loopback(kAnyPort);
         for (const std::string& callee : workload.calls) {
             add_door(callee_door_key(workload.name, callee), anywhere,
@@ -95,6 +124,8 @@ class Builder {
     const LoadedManifest* loaded_;
     telemetry::NameTable* names_;
     telemetry::SeriesTable* series_;
+    const PlaneTls* tls_;
+    base::HashKey cookie_secret_;
     std::vector<NamedService> services_;
     std::shared_ptr<PlaneSnapshot> snapshot_ = std::make_shared<PlaneSnapshot>();
     PlanePlan plan_;
@@ -107,8 +138,9 @@ std::string callee_door_key(std::string_view caller, std::string_view callee) {
 }
 std::string proxy_door_key(std::string_view caller) { return fmt::format("{} to any", caller); }
 
-PlanePlan build_plane(const LoadedManifest& loaded, telemetry::NameTable& names, telemetry::SeriesTable& series) {
-    return Builder{loaded, names, series}.build();
+PlanePlan build_plane(const LoadedManifest& loaded, telemetry::NameTable& names, telemetry::SeriesTable& series,
+                      const PlaneTls& tls, base::HashKey cookie_secret) {
+    return Builder{loaded, names, series, tls, cookie_secret}.build();
 }
 
 }  // namespace tl::app

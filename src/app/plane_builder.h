@@ -14,6 +14,7 @@ namespace tl::app {
 struct WantedDoor {
     std::string key;
     net::Address address;  // port 0: any free one on loopback
+    bool tls = false;
 };
 
 struct PlanePlan {
@@ -25,7 +26,15 @@ struct PlanePlan {
 [[nodiscard]] std::string callee_door_key(std::string_view caller, std::string_view callee);
 [[nodiscard]] std::string proxy_door_key(std::string_view caller);
 
+// What doors and upstreams use of TLS, made from files (app/tls_store.h).
+struct PlaneTls {
+    net::TlsServerPtr server;                          // of the gateway
+    std::map<std::string, net::TlsClientPtr> clients;  // by service
+};
+
+// `cookie_secret` hides instances in sticky cookies.
 [[nodiscard]] PlanePlan build_plane(const LoadedManifest& loaded, telemetry::NameTable& names,
-                                    telemetry::SeriesTable& series);
+                                    telemetry::SeriesTable& series, const PlaneTls& tls = {},
+                                    base::HashKey cookie_secret = {});
 
 }  // namespace tl::app

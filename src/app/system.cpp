@@ -4,10 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <set>
 
+#include "app/target.h"
 #include "base/log.h"
 #include "base/outlet.h"
+#include "base/random.h"
+#include "base/text.h"
 #include "proxy/cause.h"
 
 namespace tl::app {
@@ -17,7 +21,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr uint32_t kMostDefaultCores = 4;
-constexpr size_t kPipePiece = 4096;  // what a pipe takes as a whole
+constexpr base::Duration kLookAtFiles = 1s;  // of certificates and keys
+constexpr size_t kPipePiece = 4096;          // what a pipe takes as a whole
 
 uint32_t cores_of(const Manifest& manifest) {
     if (manifest.gateway.threads) return *manifest.gateway.threads;
@@ -52,17 +57,26 @@ std::string_view outcome_word(uint8_t outcome) {
 
 }  // namespace
 
+base::HashKey random_key() {
+    const std::string bytes = base::random_bytes(sizeof(base::HashKey));
+    base::HashKey key;
+    std::memcpy(&key, bytes.data(), sizeof key);
+    return key;
+}
+
 System::System(SystemOptions options, LoadedManifest loaded)
     : options_(std::move(options)),
       loaded_(std::make_shared<const LoadedManifest>(std::move(loaded))),
       words_{.names = &names_, .cause = cause_code, .cause_sentence = cause_sentence, .outcome = outcome_word},
-      plane_({.cores = cores_of(loaded_->manifest),
+      tls_(options_.state_dir),
+      plane_({.cores = options_.cores > 0 ? options_.cores : cores_of(loaded_->manifest),
               .records = loaded_->manifest.telemetry.records,
               .names = &names_,
               .report = [this](const proxy::OutcomeReport& outcome) { registry_.report(outcome); }}),
       probes_(options_.inherited, options_.run_id),
       registry_({.sink = &plane_, .in_flight = &plane_, .commands = &probes_}),
       book_(registry_),
+      resolver_(options_.dns),
       supervisor_({.run_id = options_.run_id, .ports = loaded_->manifest.ports, .inherited = options_.inherited}, book_,
                   sidecars_),
       admin_(*this) {
@@ -89,20 +103,28 @@ rt::Task<base::Result<void>> System::start() {
     if (!used) co_return used;
     TL_CO_TRY(register_services(*loaded));
     co_await register_addresses(*loaded);
+    if (changes_.requested()) co_return base::fail(base::Code::cancelled, "stopped while it was starting");
 
-    if (access_ != nullptr) gate_.spawn("access log", access_->run(plane_, life_));
-    gate_.spawn("traffic meter", meter_loop());
-    gate_.spawn("services' output", print_output());
+    run_background();
     supervisor_.start(specs_of(loaded->manifest, loaded->folder));
     revision_ = 1;
     co_return base::Result<void>{};
+}
+
+void System::run_background() {
+    if (access_ != nullptr) gate_.spawn("access log", access_->run(plane_, life_));
+    gate_.spawn("traffic meter", meter_loop());
+    gate_.spawn("watch certificates", watch_certificates());
+    gate_.spawn("services' output", print_output());
 }
 
 // Binds what is new first: a port that is taken changes nothing.
 rt::Task<base::Result<void>> System::use_plane(const LoadedManifest& loaded) {
     // stop() has closed the public doors: a change that it found half-way must not open them again.
     if (!stopping_.empty()) co_return base::fail(base::Code::cancelled, "Trunkline is stopping");
-    PlanePlan plan = build_plane(loaded, names_, series_);
+    const auto tls = tls_.load(loaded);
+    if (!tls) co_return base::fail(tls.error());
+    PlanePlan plan = build_plane(loaded, names_, series_, *tls, cookie_secret_);
     std::vector<DataPlane::BoundDoor> fresh;
     std::set<std::string> keys;
     for (const WantedDoor& wanted : plan.doors) {
@@ -120,18 +142,40 @@ rt::Task<base::Result<void>> System::use_plane(const LoadedManifest& loaded) {
     }
     std::erase_if(open_doors_, [&](const auto& door) { return !keys.contains(door.first); });
     sidecars_.keep_only(keys);
+    tls_doors_.clear();
+    for (const WantedDoor& wanted : plan.doors) {
+        if (wanted.tls) tls_doors_.insert(wanted.key);
+    }
     auto applied = co_await plane_.apply(plan.snapshot, std::move(fresh), loaded.manifest.grace);
     co_return applied;
 }
 
+// A certificate that was replaced goes the way of any other change: new snapshots, and connections keep what they have.
+rt::Task<void> System::watch_certificates() {
+    while (!life_.requested()) {
+        co_await rt::sleep(kLookAtFiles, &life_);
+        if (changing_ || !stopping_.empty() || !tls_.refresh(base::wall_now())) continue;
+        const Turn turn{*this};
+        const LoadedPtr loaded = loaded_;
+        const auto used = co_await use_plane(*loaded);
+        if (!used) TL_LOG(error, "tls", "{}", used.error().message());
+        if (const auto told = register_services(*loaded); !told) TL_LOG(error, "tls", "{}", told.error().message());
+    }
+}
+
 base::Result<void> System::register_services(const LoadedManifest& loaded) {
     for (const NamedService& service : services_of(loaded.manifest)) {
-        registry::ServiceSpec spec{service.name->value, service.config->health};
+        if (service.config->version_of) continue;
+        const auto tls = tls_.current().clients.find(service.name->value);
+        registry::ServiceSpec spec{.name = service.name->value,
+                                   .config = service.config->health,
+                                   .tls = tls == tls_.current().clients.end() ? nullptr : tls->second};
         spec.config.health.http2 = service.config->mesh.traffic.protocol == proxy::Protocol::http2;
         const auto updated = registry_.update_service(spec);
         if (updated) continue;
         TL_TRY(registry_.add_service(spec));
     }
+    book_.set_places(loaded.manifest);
     return {};
 }
 
@@ -141,9 +185,9 @@ rt::Task<base::Result<std::vector<net::Address>>> System::resolve(std::string ta
         if (!path) co_return base::fail(std::move(path.error()));
         co_return std::vector<net::Address>{std::move(*path)};
     }
-    const size_t colon = target.rfind(':');
-    const auto port = static_cast<uint16_t>(std::stoul(target.substr(colon + 1)));
-    auto found = co_await resolver_.resolve(target.substr(0, colon), port, wait);
+    auto parsed = parse_target(target);
+    if (!parsed) co_return base::fail(base::Code::invalid, target + " " + parsed.error());
+    auto found = co_await resolver_.resolve(std::move(parsed->host), parsed->port, wait);
     co_return found;
 }
 
@@ -151,9 +195,17 @@ namespace {
 
 constexpr base::Duration kAddressTime = 5s;  // for all names together, or until they are healthy
 
-// Known by its address, so that an unchanged one is left in peace.
-std::string address_id(std::string_view service, const net::Address& address) {
-    return fmt::format("{}@{}", service, address.to_string());
+// The name that an instance's certificate must have; "" where it needs none.
+std::string host_of(const NamedService& service, const std::string& target) {
+    const auto parsed = parse_target(target);
+    return speaks_tls(*service.config) && parsed ? base::lower(parsed->host) : std::string{};
+}
+
+// Known by its address, so that an unchanged one is left in peace; and by the name that its certificate must have.
+std::string address_id(const NamedService& service, const std::string& target, const net::Address& address) {
+    const std::string host = host_of(service, target);
+    const bool named = !host.empty() && host != address.ip();
+    return fmt::format("{}@{}{}{}", service.name->value, address.to_string(), named ? "/" : "", named ? host : "");
 }
 
 }  // namespace
@@ -164,18 +216,25 @@ rt::Task<void> System::register_addresses(const LoadedManifest& loaded) {
     const rt::Wait wait = rt::this_loop().within(kAddressTime, &changes_);
     for (const NamedService& service : services_of(loaded.manifest)) {
         for (const auto& target : service.config->address) {
-            const auto found = co_await resolve(target.value, wait);
+            const auto found = co_await resolve(target.at.value, wait);
             if (!found || found->empty()) {
                 TL_LOG(warning, "app", "{}: {}", service.name->value, found ? "no address" : found.error().message());
                 continue;
             }
-            // Known already: then it stays as it is.
-            [[maybe_unused]] const auto added =
-                registry_.add_instance({.id = address_id(service.name->value, found->front()),
-                                        .service = service.name->value,
-                                        .address = found->front(),
-                                        .version = service.config->run.version,
-                                        .origin = registry::Origin::address});
+            const std::string id = address_id(service, target.at.value, found->front());
+            const registry::Placement placement{.version = target.version.value_or(service.config->run.version),
+                                                .zone = target.zone.value_or(zone_of(loaded.manifest, *service.config)),
+                                                .weight = target.weight};
+            // Known already: then it goes on, at its place.
+            if (registry_.place_instance(id, placement)) continue;
+            [[maybe_unused]] const auto added = registry_.add_instance({.id = id,
+                                                                        .service = service.name->value,
+                                                                        .address = found->front(),
+                                                                        .version = placement.version,
+                                                                        .zone = placement.zone,
+                                                                        .weight = placement.weight,
+                                                                        .origin = registry::Origin::address,
+                                                                        .host = host_of(service, target.at.value)});
         }
     }
 }
@@ -199,12 +258,12 @@ rt::Task<void> System::retire_addresses(const LoadedManifest& now) {
     std::set<std::string> unsure;
     for (const NamedService& service : services_of(now.manifest)) {
         for (const auto& target : service.config->address) {
-            const auto found = co_await resolve(target.value, wait);
+            const auto found = co_await resolve(target.at.value, wait);
             if (!found || found->empty()) {
                 unsure.insert(service.name->value);
                 continue;
             }
-            wanted.insert(address_id(service.name->value, found->front()));
+            wanted.insert(address_id(service, target.at.value, found->front()));
         }
     }
     for (const auto& service : registry_.snapshot().services) {
@@ -222,7 +281,9 @@ rt::Task<void> System::retire_addresses(const LoadedManifest& now) {
 
 void System::retire_services(const LoadedManifest& before, const LoadedManifest& now) {
     std::set<std::string> kept;
-    for (const NamedService& service : services_of(now.manifest)) kept.insert(service.name->value);
+    for (const NamedService& service : services_of(now.manifest)) {
+        if (!service.config->version_of) kept.insert(service.name->value);
+    }
     for (const NamedService& service : services_of(before.manifest)) {
         if (kept.contains(service.name->value)) continue;
         [[maybe_unused]] const auto removed =
@@ -261,25 +322,33 @@ rt::Task<void> System::print_output() {
 std::vector<std::string> System::gateway_urls() const {
     std::vector<std::string> urls;
     for (const auto& [key, address] : open_doors_) {
-        if (key.starts_with("gateway ")) urls.push_back("http://" + address.to_string());
+        if (!key.starts_with("gateway ")) continue;
+        urls.push_back((tls_doors_.contains(key) ? "https://" : "http://") + address.to_string());
     }
     return urls;
 }
 
-rt::Task<void> System::stop(base::TimePoint deadline, std::string reason) {
+rt::Task<base::Result<void>> System::stop(base::TimePoint deadline, std::string reason) {
     stopping_ = std::move(reason);
     changes_.request();
     // The public door first: what is in flight there still needs the services behind it.
     const base::Duration left = deadline - rt::this_loop().now();
-    PlanePlan plan = build_plane(*loaded_, names_, series_);
+    PlanePlan plan = build_plane(*loaded_, names_, series_, tls_.current(), cookie_secret_);
     auto inner = std::make_shared<PlaneSnapshot>(*plan.snapshot);
     std::erase_if(inner->doors, [](const auto& door) { return door.first.starts_with("gateway "); });
     // A third of the time is kept for the services, should tunnels and streams use up the rest.
     const base::Duration for_doors = left * 2 / 3;
+    former_.end_by(rt::this_loop().now() + for_doors);
     [[maybe_unused]] const auto closed = co_await plane_.apply(inner, {}, for_doors);
     co_await plane_.doors_closed(rt::this_loop().within(for_doors + 500ms));
+    if (former_.active()) co_await former_.over().wait(rt::this_loop().within(1s));
     co_await supervisor_.stop_all(deadline);  // ends a change that is being made, too
-    while (changing_) co_await turn_over_.wait();
+    const base::TimePoint last = std::max(deadline, rt::this_loop().now()) + 500ms;
+    while (changing_) {
+        const rt::Wake wake = co_await turn_over_.wait({last, nullptr});
+        if (wake != rt::Wake::timeout) continue;
+        co_return base::fail(base::Code::timeout, "a change that was being made did not end in time");
+    }
     life_.request();
     co_await gate_.closed();
     for (size_t most = access_ != nullptr ? 1 : 0; most > 0;) most = co_await access_->drain(plane_);
@@ -287,7 +356,8 @@ rt::Task<void> System::stop(base::TimePoint deadline, std::string reason) {
     co_await admin_.stop(rt::this_loop().now() + 1s);
     co_await registry_.stop();
     co_await resolver_.stop();
-    co_await plane_.stop(deadline);
+    const auto ended = co_await plane_.stop(deadline);
+    co_return ended;
 }
 
 }  // namespace tl::app

@@ -48,9 +48,13 @@ std::map<std::string, std::string> routes_of(const Manifest& manifest) {
         std::string name = rule->name;
         for (const auto& [header, value] : route.headers) name += fmt::format(" [{}: {}]", header.value, value);
         for (const auto& [key, value] : route.query) name += fmt::format(" [?{}={}]", key.value, value);
-        routes[name] =
-            fmt::format("to {}{}{}, priority {}", route.to.value, route.rewrite ? " as " + route.rewrite->value : "",
-                        set_keys(proxy::traffic_override_schema().to_node(route.traffic), ""), route.priority);
+        const std::string version = route.version ? route.version->value : "";
+        std::string what = fmt::format("to {}{}", route.to.value, route.rewrite ? " as " + route.rewrite->value : "");
+        for (const std::string& line : proxy::describe_shaping({}, route.traffic.shaping, version)) what += ", " + line;
+        proxy::TrafficOverride rest = route.traffic;
+        rest.shaping = {};
+        routes[name] = fmt::format("{}{}, priority {}", what,
+                                   set_keys(proxy::traffic_override_schema().to_node(rest), ""), route.priority);
     }
     return routes;
 }
@@ -77,6 +81,14 @@ std::string listens(const Manifest& manifest) {
     return base::join(all, ", ");
 }
 
+std::string words_of(const AddressConfig& address) {
+    std::string words = address.at.value;
+    if (address.version) words += " version " + *address.version;
+    if (address.zone) words += " zone " + *address.zone;
+    if (address.weight != 1) words += fmt::format(" weight {}", address.weight);
+    return words;
+}
+
 // What a change of services that others run means; those that we run are the supervisor's to plan.
 void compare_addresses(const Manifest& now, const Manifest& next, std::vector<PlanChange>& changes) {
     const auto addresses = [](const Manifest& manifest) {
@@ -84,7 +96,7 @@ void compare_addresses(const Manifest& now, const Manifest& next, std::vector<Pl
         for (const NamedService& service : services_of(manifest)) {
             if (service.config->run.run) continue;
             std::vector<std::string> list;
-            for (const auto& address : service.config->address) list.push_back(address.value);
+            for (const auto& address : service.config->address) list.push_back(words_of(address));
             all[service.name->value] = base::join(list, ", ");
         }
         return all;
@@ -137,7 +149,8 @@ LoadedManifest with_old_routes(const LoadedManifest& before, LoadedManifest both
     gateway::GatewayConfig& gateway = both.manifest.gateway;
     gateway.routes = before.manifest.gateway.routes;
     for (const auto& listen : before.manifest.gateway.listen) {
-        if (std::ranges::find(gateway.listen, listen) == gateway.listen.end()) gateway.listen.push_back(listen);
+        const auto same = [&](const auto& other) { return other.value.address == listen.value.address; };
+        if (std::ranges::none_of(gateway.listen, same)) gateway.listen.push_back(listen);
     }
     return both;
 }
@@ -192,6 +205,8 @@ rt::Task<console::PlanResult> System::apply(std::string text, std::string file, 
     if (!next.good()) co_return std::unexpected(refused(next));
     if (auto may = may_change(); !may) co_return std::unexpected(refused(std::move(may.error())));
     const Turn turn{*this};
+    auto alone = co_await former_ended(sink);
+    if (!alone) co_return std::unexpected(refused(std::move(alone.error())));
     console::PlanView view = make_plan(next);
     const auto done = co_await carry_out(std::make_shared<const LoadedManifest>(std::move(next)), sink);
     if (!done) co_return std::unexpected(refused(done.error()));
@@ -209,6 +224,7 @@ rt::Task<base::Result<void>> System::carry_out(LoadedPtr next, console::Progress
     auto used = co_await use_plane(*opened);
     if (!used) co_return used;
     loaded_ = opened;
+    half_applied_ = true;
     ++revision_;
     TL_CO_TRY(register_services(both));
     co_await register_addresses(both);
@@ -224,6 +240,7 @@ rt::Task<base::Result<void>> System::carry_out(LoadedPtr next, console::Progress
     used = co_await use_plane(both);
     if (!used) co_return used;
     loaded_ = next;
+    half_applied_ = false;
     co_await run_services(next_specs, sink, failures);
     co_await retire_addresses(*next);
     retire_services(*before, *next);
@@ -267,6 +284,8 @@ rt::Task<base::Result<void>> System::restart(std::string service, console::Progr
     }
     if (auto may = may_change(); !may) co_return may;
     const Turn turn{*this};
+    const auto alone = co_await former_ended(sink);
+    if (!alone) co_return alone;
     sink.on_progress(fmt::format("{}: replacing its instances one by one", service));
     const auto restarted = co_await supervisor_.restart(service, {base::kNever, &changes_});
     co_return restarted;

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -69,18 +71,23 @@ class SystemTest : public testing::Test {
     static std::string at(const std::string& service, const Other& other, const std::string& more = "") {
         return fmt::format("    {}: {{ address: \"{}\"{} }}\n", service, other.where(), more);
     }
-    void make_system(const std::string& text) {
+    void make_system(const std::string& text, net::ResolverOptions dns = {}) {
         LoadedManifest loaded = read_manifest(text, folder + "/trunkline.yaml");
         ASSERT_TRUE(loaded.good()) << loaded.diagnostics.to_text();
-        system.emplace(SystemOptions{.state_dir = folder + "/state", .run_id = "test"}, std::move(loaded));
+        system.emplace(SystemOptions{.state_dir = folder + "/state", .run_id = "test", .dns = std::move(dns)},
+                       std::move(loaded));
     }
     rt::Task<void> start(const std::string& text) {
         make_system(text);
         const auto started = co_await system->start();
         EXPECT_TRUE(started.has_value()) << (started ? "" : started.error().message());
     }
+    rt::Task<void> end() {
+        const auto ended = co_await system->stop(loop.now() + 1s, "test");
+        EXPECT_TRUE(ended.has_value()) << (ended ? "" : ended.error().message());
+    }
     rt::Task<void> stop() {
-        co_await system->stop(loop.now() + 1s, "test");
+        co_await end();
         system.reset();
     }
     // Status and body of GET `target` by the gateway.
@@ -216,11 +223,36 @@ TEST_F(SystemTest, nothing_can_be_changed_before_the_start_has_ended_nor_while_i
         EXPECT_TRUE(!early && early.error().error.code == base::Code::conflict);
         co_await gate.closed();
         rt::Gate ending;
-        ending.spawn("stop", t.system->stop(t.loop.now() + 1s, "test"));
+        ending.spawn("stop", t.end());
         const auto late = co_await t.apply(text);
         EXPECT_TRUE(!late && late.error().error.code == base::Code::cancelled);
         co_await ending.closed();
         co_await old.stop();
+    }(*this));
+}
+
+TEST_F(SystemTest, a_start_that_waits_for_a_name_is_given_up_at_once) {
+    loop.run_until_done([](SystemTest& t) -> rt::Task<void> {
+        const int silent = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);  // takes questions and answers none
+        const net::Address address = net::Address::loopback(0);
+        EXPECT_EQ(::bind(silent, address.raw(), address.length()), 0);
+        t.make_system(t.manifest("    shop: { address: \"shop.example:80\" }\n"),
+                      {.servers = {fmt::format("127.0.0.1:{}", net::bound_port(silent))}});
+        rt::Gate gate;
+        base::TimePoint given_up;
+        const auto start = [](SystemTest& of, const base::TimePoint& since) -> rt::Task<void> {
+            const auto started = co_await of.system->start();
+            EXPECT_TRUE(!started && started.error().code == base::Code::cancelled);
+            EXPECT_LT(base::steady_now() - since, 2s);
+        };
+        gate.spawn("start", start(t, given_up));
+        co_await rt::sleep(300ms);
+        EXPECT_EQ(gate.count(), 1U) << "it does not wait for the name";
+        given_up = base::steady_now();
+        t.system->give_up();
+        co_await gate.closed();
+        co_await t.stop();
+        ::close(silent);
     }(*this));
 }
 

@@ -92,6 +92,23 @@ void add_reasons(console::ServiceView& view, const supervisor::ServiceStatus* pr
     }
 }
 
+std::vector<console::CertificateView> certificate_views(const TlsStore& store) {
+    std::vector<console::CertificateView> views;
+    for (ShownCertificate& one : store.certificates()) {
+        const std::string late = one.facts.out_of_time(base::wall_now());
+        views.push_back({.used_by = std::move(one.used_by),
+                         .file = std::move(one.file),
+                         .subject = std::move(one.facts.subject),
+                         .issuer = std::move(one.facts.issuer),
+                         .names = std::move(one.facts.names),
+                         .key = std::move(one.facts.key),
+                         .from = one.facts.from,
+                         .until = one.facts.until,
+                         .problem = one.problem.empty() ? late : one.problem});
+    }
+    return views;
+}
+
 }  // namespace
 
 rt::Task<System::Counters> System::counters() {
@@ -127,11 +144,14 @@ rt::Task<std::vector<console::ServiceView>> System::services() {
         view.replicas_wanted =
             running != nullptr ? running->wanted : static_cast<uint32_t>(service.config->address.size());
         for (const auto& known : registered.services) {
-            if (known.name != view.name) continue;
-            view.replicas_healthy = static_cast<uint32_t>(known.healthy);
+            if (known.name != callee_of(service)) continue;
             // The views say "panic" themselves.
             if (known.panic) view.panic = known.reason.starts_with("panic: ") ? known.reason.substr(7) : known.reason;
-            for (const auto& instance : known.instances) view.instances.push_back(instance_of(instance, view.name));
+            for (const auto& instance : known.instances) {
+                if (book_.runner(instance.id, known.name) != view.name) continue;
+                view.instances.push_back(instance_of(instance, view.name));
+                if (instance.state == registry::InstanceState::healthy) ++view.replicas_healthy;
+            }
         }
         if (running != nullptr) {
             for (const auto& status : running->instances) {
@@ -147,7 +167,7 @@ rt::Task<std::vector<console::ServiceView>> System::services() {
             }
         }
         for (auto& instance : view.instances) {
-            const auto count = co_await plane_.in_flight(view.name, instance.id, rt::this_loop().within(1s));
+            const auto count = co_await plane_.in_flight(callee_of(service), instance.id, rt::this_loop().within(1s));
             instance.in_flight = static_cast<uint32_t>(count.value_or(0));
         }
         view.state = state_of(view, running);
@@ -173,11 +193,18 @@ rt::Task<console::StatusView> System::status() {
                              .admin = admin_.http_url(),
                              .rss = own_memory(),
                              .guard = "a guard process ends the services should Trunkline be killed",
+                             .upgrades = upgrades_,
+                             .upgrade_failed = upgrade_failed_,
                              .stopping = stopping_};
+    if (!upgraded_from_.empty()) {
+        const std::string unfinished = former_.in_words();
+        view.upgraded = fmt::format("from {}{}{}", upgraded_from_, unfinished.empty() ? "" : "; ", unfinished);
+    }
     for (const auto& diagnostic : loaded_->diagnostics.sorted()) {
         view.warnings.push_back(
             fmt::format("{}:{}: {}", loaded_->diagnostics.file(), diagnostic.at.line, diagnostic.message));
     }
+    view.certificates = certificate_views(tls_);
     view.services = co_await services();
     co_return view;
 }
@@ -203,7 +230,11 @@ rt::Task<std::vector<console::RouteView>> System::routes() {
         }
         proxy::TrafficRule traffic;
         for (const NamedService& service : services_of(loaded_->manifest)) {
-            if (service.name->value == view.to) traffic = service.config->mesh.traffic.request_rule();
+            if (service.name->value != view.to) continue;
+            const proxy::TrafficConfig& config = service.config->mesh.traffic;
+            traffic = config.request_rule();
+            view.shaping = proxy::describe_shaping(config.shaping, route.traffic.shaping,
+                                                   route.version ? route.version->value : "");
         }
         traffic = route.traffic.over(traffic);
         view.timeout = traffic.timeout;
@@ -268,6 +299,14 @@ rt::Task<std::string> System::metrics() {
                                 telemetry::MetricType::counter,
                                 {},
                                 static_cast<double>(access_->lost())});
+    }
+    for (const ShownCertificate& one : tls_.certificates()) {
+        const std::chrono::duration<double> left = one.facts.until - base::wall_now();
+        page.samples.push_back({"trunkline_certificate_expires_days",
+                                "Days until a certificate in use expires; negative when it has.",
+                                telemetry::MetricType::gauge,
+                                {{"used_by", one.used_by}, {"subject", one.facts.subject}},
+                                left.count() / (24 * 60 * 60)});
     }
     page.samples.push_back({"trunkline_memory_bytes",
                             "Resident memory of Trunkline itself.",

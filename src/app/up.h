@@ -7,6 +7,8 @@ namespace tl::app {
 
 // Runs the system of a manifest until a signal or `trunkline stop` ends it.
 [[nodiscard]] int run_up(const UpOptions& options);
+// Whether this program could go on with what another one has written into a file.
+[[nodiscard]] int run_take_over(const TakeOverOptions& options);
 [[nodiscard]] int run_check(const CheckOptions& options);
 [[nodiscard]] int run_schema(const SchemaOptions& options);
 

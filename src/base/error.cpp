@@ -18,6 +18,10 @@ std::string_view to_string(Code code) {
         case Code::timeout: return "timeout";
         case Code::cancelled: return "cancelled";
         case Code::unavailable: return "unavailable";
+        case Code::cert_expired: return "cert_expired";
+        case Code::cert_mismatch: return "cert_mismatch";
+        case Code::cert_untrusted: return "cert_untrusted";
+        case Code::handshake: return "handshake";
         case Code::io: return "io";
         case Code::internal: return "internal";
     }
@@ -52,6 +56,7 @@ Code code_of(int number) {
         case EADDRNOTAVAIL: return Code::unreachable;
         case ECONNRESET:
         case ECONNABORTED:
+        case EPROTO:
         case EPIPE: return Code::reset;
         case ETIMEDOUT: return Code::timeout;
         case ENOENT: return Code::not_found;

@@ -12,19 +12,23 @@
 namespace tl::base {
 
 enum class Code : uint8_t {
-    invalid,      // the input breaks a rule that its sender should have kept
-    too_large,    // a configured cap was reached
-    not_found,    // the named thing does not exist
-    conflict,     // it exists already, or is in a state that forbids the call
-    refused,      // the peer or a rule said no
-    unreachable,  // no connection could be made
-    closed,       // the peer ended the connection in good order
-    reset,        // the connection broke
-    timeout,      // a deadline passed
-    cancelled,    // whoever waited for this no longer wants it
-    unavailable,  // nothing that could serve this is ready
-    io,           // the operating system failed a call
-    internal,     // our own fault
+    invalid,         // the input breaks a rule that its sender should have kept
+    too_large,       // a configured cap was reached
+    not_found,       // the named thing does not exist
+    conflict,        // it exists already, or is in a state that forbids the call
+    refused,         // the peer or a rule said no
+    unreachable,     // no connection could be made
+    closed,          // the peer ended the connection in good order
+    reset,           // the connection broke
+    timeout,         // a deadline passed
+    cancelled,       // whoever waited for this no longer wants it
+    unavailable,     // nothing that could serve this is ready
+    cert_expired,    // the peer's certificate is not valid at this time
+    cert_mismatch,   // the peer's certificate is for another name
+    cert_untrusted,  // the peer's certificate proves nothing to us, or ours nothing to it
+    handshake,       // the two ends could not agree on TLS
+    io,              // the operating system failed a call
+    internal,        // our own fault
 };
 
 enum class Side : uint8_t { downstream, upstream, internal };

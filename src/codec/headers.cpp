@@ -8,7 +8,7 @@ namespace tl::codec {
 
 namespace {
 
-constexpr std::array<std::string_view, 32> kNames{
+constexpr std::array<std::string_view, 33> kNames{
     "",
     "accept",
     "authorization",
@@ -35,6 +35,7 @@ constexpr std::array<std::string_view, 32> kNames{
     "upgrade",
     "user-agent",
     "via",
+    "x-forwarded-client-cert",
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-port",
@@ -128,6 +129,7 @@ Field lookup_field(std::string_view name) {
                                     : check("x-forwarded-proto", Field::x_forwarded_proto);
         case 18: return check("proxy-authenticate", Field::proxy_authenticate);
         case 19: return check("proxy-authorization", Field::proxy_authorization);
+        case 23: return check("x-forwarded-client-cert", Field::x_forwarded_client_cert);
         default: return Field::other;
     }
 }

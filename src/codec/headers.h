@@ -39,6 +39,7 @@ enum class Field : uint8_t {
     upgrade,
     user_agent,
     via,
+    x_forwarded_client_cert,
     x_forwarded_for,
     x_forwarded_host,
     x_forwarded_port,

@@ -34,6 +34,7 @@ bool is_forbidden_trailer(const Header& header) {
         case Field::trailer:
         case Field::transfer_encoding:
         case Field::upgrade:
+        case Field::x_forwarded_client_cert:
         case Field::x_forwarded_for:
         case Field::x_forwarded_host:
         case Field::x_forwarded_port:

@@ -57,7 +57,7 @@ void split_query(std::string_view path_and_query, RequestHead& head);
 class SeenFields {
   public:
     void add(Field field) {
-        const uint32_t bit = bit_of(field);
+        const uint64_t bit = bit_of(field);
         twice_ |= once_ & bit;
         once_ |= bit;
     }
@@ -65,12 +65,12 @@ class SeenFields {
     [[nodiscard]] bool repeated(Field field) const { return (twice_ & bit_of(field)) != 0; }
 
   private:
-    static uint32_t bit_of(Field field) { return uint32_t{1} << static_cast<unsigned>(field); }
+    static uint64_t bit_of(Field field) { return uint64_t{1} << static_cast<unsigned>(field); }
 
-    uint32_t once_ = 0;
-    uint32_t twice_ = 0;
+    uint64_t once_ = 0;
+    uint64_t twice_ = 0;
 };
-static_assert(static_cast<unsigned>(Field::x_request_id) < 32, "SeenFields needs a wider word");
+static_assert(static_cast<unsigned>(Field::x_request_id) < 64, "SeenFields needs a wider word");
 
 // Reads field lines through the blank line that ends them.
 bool parse_fields(Cursor& in, uint32_t most, HeaderTable& headers, SeenFields& seen);

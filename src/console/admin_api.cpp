@@ -64,6 +64,8 @@ const std::vector<AdminApi::Endpoint>& AdminApi::endpoints() {
         {"POST", "/v1/plan", "file", "what applying the manifest in the body would change", &AdminApi::plan},
         {"POST", "/v1/apply", "file", "apply the manifest in the body; answers line by line", &AdminApi::apply},
         {"POST", "/v1/services/{name}/restart", "", "rolling restart; answers line by line", &AdminApi::restart},
+        {"POST", "/v1/upgrade", "binary", "go on as another program, losing nothing; answers line by line",
+         &AdminApi::upgrade},
         {"POST", "/v1/stop", "", "end Trunkline and all that it runs", &AdminApi::stop_system},
         {"GET", "/v1/logs", "service tail follow", "output of services; answers line by line", &AdminApi::logs},
         {"GET", "/v1/dump", "", "who waits for whom inside Trunkline", &AdminApi::dump_tasks},

@@ -52,6 +52,7 @@ class AdminApi final : public http::Handler {
     rt::Task<void> plan(http::ServerExchange& exchange, const RequestTarget& target);
     rt::Task<void> apply(http::ServerExchange& exchange, const RequestTarget& target);
     rt::Task<void> restart(http::ServerExchange& exchange, const RequestTarget& target);
+    rt::Task<void> upgrade(http::ServerExchange& exchange, const RequestTarget& target);
     rt::Task<void> stop_system(http::ServerExchange& exchange, const RequestTarget& target);
     rt::Task<void> logs(http::ServerExchange& exchange, const RequestTarget& target);
     rt::Task<void> metrics(http::ServerExchange& exchange, const RequestTarget& target);

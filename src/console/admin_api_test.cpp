@@ -141,20 +141,26 @@ rt::Task<void> AdminApiTest::check_refusals() {
         int status;
         const char* says;
     };
-    for (const Case& each :
-         {Case{"GET", "/v2/status", 404, "/v1/status"}, Case{"GET", "/v1/status/x", 404, "there_is"},
-          Case{"POST", "/v1/status", 405, "takes GET, not POST"}, Case{"GET", "/v1/stop", 405, "takes POST, not GET"},
-          Case{"OPTIONS", "/v1/status", 405, "takes GET"}, Case{"GET", "/v1/status?verbose=1", 400, "takes no query"},
-          Case{"GET", "/v1/logs?tial=1", 400, "it takes service, tail, follow"},
-          Case{"GET", "/v1/logs?tail=1000000", 400, "from 0 to 10000"},
-          Case{"GET", "/v1/logs?follow=perhaps", 400, "follow must be 0 or 1"},
-          Case{"GET", "/v1/logs?service=ordres", 404, "did you mean \\\"orders\\\"?"},
-          Case{"GET", "/v1/why/xyz", 400, "is no trace id"}, Case{"GET", "/v1/why/abc", 400, "is no trace id"},
-          Case{"GET", "/v1/why/deaddead", 404, "no record of the trace"},
-          Case{"GET", "/v1/why/%1b%5b31m", 400, "control character"},
-          Case{"POST", "/v1/services/ordres/restart", 404, "did you mean \\\"orders\\\"?"},
-          Case{"POST", "/v1/services/payments/restart", 409, "run by others"},
-          Case{"POST", "/v1/apply", 400, "the body is empty"}}) {
+    for (const Case& each : {Case{"GET", "/v2/status", 404, "/v1/status"},
+                             Case{"GET", "/v1/status/x", 404, "there_is"},
+                             Case{"POST", "/v1/status", 405, "takes GET, not POST"},
+                             Case{"GET", "/v1/stop", 405, "takes POST, not GET"},
+                             Case{"OPTIONS", "/v1/status", 405, "takes GET"},
+                             Case{"GET", "/v1/status?verbose=1", 400, "takes no query"},
+                             Case{"GET", "/v1/logs?tial=1", 400, "it takes service, tail, follow"},
+                             Case{"GET", "/v1/logs?tail=1000000", 400, "from 0 to 10000"},
+                             Case{"GET", "/v1/logs?follow=perhaps", 400, "follow must be 0 or 1"},
+                             Case{"GET", "/v1/logs?service=ordres", 404, "did you mean \\\"orders\\\"?"},
+                             Case{"GET", "/v1/why/xyz", 400, "is no trace id"},
+                             Case{"GET", "/v1/why/abc", 400, "is no trace id"},
+                             Case{"GET", "/v1/why/deaddead", 404, "no record of the trace"},
+                             Case{"GET", "/v1/why/%1b%5b31m", 400, "control character"},
+                             Case{"POST", "/v1/services/ordres/restart", 404, "did you mean \\\"orders\\\"?"},
+                             Case{"POST", "/v1/services/payments/restart", 409, "run by others"},
+                             Case{"POST", "/v1/upgrade", 400, "absolute path"},
+                             Case{"POST", "/v1/upgrade?binary=x", 400, "absolute path"},
+                             Case{"POST", "/v1/upgrade?binary=/bin/false", 400, "no Trunkline"},
+                             Case{"POST", "/v1/apply", 400, "the body is empty"}}) {
         const FetchResponse answer = co_await ask(by_socket(each.method, each.target));
         EXPECT_EQ(answer.status, each.status) << each.target;
         EXPECT_NE(answer.body.find(each.says), std::string::npos) << each.target << ": " << answer.body;

@@ -78,14 +78,18 @@ base::Result<void> AdminServer::start(const AdminConfig& config) {
     }
     TL_TRY(make_private_folder(config.state_dir));
     TL_TRY(socket_.locate(config.state_dir));
-    TL_TRY(open_socket());
-    if (!config.http) return {};
+    TL_TRY(open_socket(config.socket_fd));
+    if (!config.http && config.http_fd < 0) return {};
     auto opened = open_http(config);
     if (!opened) ::unlink(socket_.path().c_str());
     return opened;
 }
 
-base::Result<void> AdminServer::open_socket() {
+base::Result<void> AdminServer::open_socket(int inherited) {
+    if (inherited >= 0) {
+        socket_door_ = std::make_unique<Door>(*system_, Access::by_socket());
+        return socket_door_->server.start(inherited);
+    }
     if (somebody_listens(socket_.address())) {
         return base::fail(base::Code::conflict,
                           fmt::format("another Trunkline runs here already: it answers on {}; end it with "
@@ -102,7 +106,7 @@ base::Result<void> AdminServer::open_socket() {
 base::Result<void> AdminServer::open_http(const AdminConfig& config) {
     auto token = load_or_make_token(config.state_dir);
     if (!token) return base::fail(token.error());
-    auto fd = net::open_listener(*config.http, {});
+    auto fd = config.http_fd >= 0 ? base::Result<int>{config.http_fd} : net::open_listener(*config.http, {});
     if (!fd) return base::fail(fd.error());
     http_door_ = std::make_unique<Door>(*system_, Access::by_token(std::move(*token), config.open_metrics));
     return http_door_->server.start(*fd);

@@ -15,6 +15,9 @@ struct AdminConfig {
     std::string state_dir;             // made (0700) if it is not there
     std::optional<net::Address> http;  // loopback only; none: the socket alone
     bool open_metrics = false;         // /metrics by loopback HTTP needs no token
+    // Sockets that listen already, of the program before this one in this process; -1: opened here.
+    int socket_fd = -1;
+    int http_fd = -1;
 };
 
 // The address of the admin socket of a state folder. Unix socket paths end at 107 bytes: for a longer one the folder is
@@ -46,6 +49,9 @@ class AdminServer {
     // Ends followed logs, lets the rest finish until `deadline`, closes both doors and removes the socket file.
     [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline);
 
+    // The listening sockets, -1 for a door that is not open.
+    [[nodiscard]] int socket_fd() const { return socket_door_ ? socket_door_->server.listener_fd() : -1; }
+    [[nodiscard]] int http_fd() const { return http_door_ ? http_door_->server.listener_fd() : -1; }
     // "http://127.0.0.1:9090", or "" without that door.
     [[nodiscard]] std::string http_url() const;
 
@@ -55,7 +61,7 @@ class AdminServer {
         AdminApi api;
         http::Server server;
     };
-    [[nodiscard]] base::Result<void> open_socket();
+    [[nodiscard]] base::Result<void> open_socket(int inherited);
     [[nodiscard]] base::Result<void> open_http(const AdminConfig& config);
 
     System* system_;

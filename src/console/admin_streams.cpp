@@ -76,6 +76,15 @@ rt::Task<void> run_restart(System& system, std::string service, std::shared_ptr<
     operation->finish(done ? fmt::format("{} is restarted", service) : operation->failure->message());
 }
 
+// Ends only when it was not done: otherwise this process is another program by then.
+rt::Task<void> run_upgrade(System& system, std::string binary, std::shared_ptr<Operation> operation) {
+    auto done = co_await system.upgrade(std::move(binary), *operation);
+    operation->failure = done ? base::Error{.context = "it came back without a reason"} : std::move(done.error());
+    operation->details["cause"] = base::to_string(operation->failure->code);
+    operation->status = status_of(operation->failure->code);
+    operation->finish(operation->failure->message());
+}
+
 std::string gap_line(size_t dropped) {
     return dump(to_json(LogLine{.time = base::wall_now(),
                                 .service = "trunkline",
@@ -204,6 +213,20 @@ rt::Task<void> AdminApi::restart(http::ServerExchange& exchange, const RequestTa
     }
     auto operation = std::make_shared<Operation>();
     if (!operations_.spawn("admin restart", run_restart(*system_, target.segments[2], operation))) {
+        co_await send_problem(exchange, 503, "unavailable", "Trunkline is stopping");
+        co_return;
+    }
+    co_await answer(exchange, operation);
+}
+
+rt::Task<void> AdminApi::upgrade(http::ServerExchange& exchange, const RequestTarget& target) {
+    const std::string binary{target.find("binary").value_or("")};
+    if (!binary.starts_with('/')) {
+        co_await send_problem(exchange, 400, "invalid", "binary must be the absolute path of a program");
+        co_return;
+    }
+    auto operation = std::make_shared<Operation>();
+    if (!operations_.spawn("admin upgrade", run_upgrade(*system_, binary, operation))) {
         co_await send_problem(exchange, 503, "unavailable", "Trunkline is stopping");
         co_return;
     }

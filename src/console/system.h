@@ -71,6 +71,9 @@ class System {
     // Rolling. Code::not_found when there is no such service (the admin API has looked already, and named the nearest),
     // Code::conflict when it is run by others.
     [[nodiscard]] virtual rt::Task<base::Result<void>> restart(std::string service, ProgressSink& sink) = 0;
+    // Goes on as the program in the file `binary`, in this process: returns only when that was not done, with the
+    // reason; everything is then as it was. Code::conflict while a change is made or an upgrade is not over.
+    [[nodiscard]] virtual rt::Task<base::Result<void>> upgrade(std::string binary, ProgressSink& sink) = 0;
     // Begins the same end as Ctrl-C and returns at once; later, because the answer must still go out: from Loop::post
     // or a task. The admin socket is closed last. Apply and restart that still run end soon, with Code::cancelled: the
     // admin server waits for them.

@@ -46,6 +46,12 @@ class FakeSystem final : public System {
         if (trace == "deaddead") co_return base::fail(base::Code::not_found, "no record of the trace dead is left");
         co_return Why{R"({"trace":"4bf9"})", colour ? "\x1b[1mtrace\x1b[0m 4bf9\n" : "trace 4bf9\n"};
     }
+    rt::Task<base::Result<void>> upgrade(std::string binary, ProgressSink& sink) override {
+        asked.push_back("upgrade " + binary);
+        if (binary == "/bin/false") co_return base::fail(base::Code::invalid, "/bin/false is no Trunkline");
+        sink.on_progress("handing over");
+        co_return base::fail(base::Code::internal, "it cannot be run");
+    }
     rt::Task<PlanResult> plan(std::string text, std::string file) override {
         asked.push_back("plan " + file);
         co_return judge(text);

@@ -150,12 +150,26 @@ void route_fields(F& f, V& v) {
     f("methods", v.methods);
     f("conditions", v.conditions);
     f("to", v.to);
+    f("shaping", v.shaping);
     f("rewrite", v.rewrite);
     f("timeout_ms", v.timeout);
     f("retries", v.retries);
     f("priority", v.priority);
     f("shadowed_by", v.shadowed_by);
     f("traffic", v.traffic);
+}
+
+template <class F, class V>
+void certificate_fields(F& f, V& v) {
+    f("used_by", v.used_by);
+    f("file", v.file);
+    f("subject", v.subject);
+    f("issuer", v.issuer);
+    f("names", v.names);
+    f("key", v.key);
+    f("from", v.from);
+    f("until", v.until);
+    f("problem", v.problem);
 }
 
 template <class F, class V>
@@ -170,9 +184,13 @@ void status_fields(F& f, V& v) {
     f("revision", v.revision);
     f("cores", v.cores);
     f("gateway", v.gateway);
+    f("certificates", v.certificates);
     f("admin", v.admin);
     f("rss_bytes", v.rss);
     f("guard", v.guard);
+    f("upgrades", v.upgrades);
+    f("upgraded", v.upgraded);
+    f("upgrade_failed", v.upgrade_failed);
     f("stopping", v.stopping);
     f("services", v.services);
     f("warnings", v.warnings);
@@ -229,6 +247,7 @@ TL_VIEW(Traffic, traffic_fields)
 TL_VIEW(InstanceView, instance_fields)
 TL_VIEW(ServiceView, service_fields)
 TL_VIEW(RouteView, route_fields)
+TL_VIEW(CertificateView, certificate_fields)
 TL_VIEW(StatusView, status_fields)
 TL_VIEW(PlanChange, change_fields)
 TL_VIEW(PlanView, plan_fields)

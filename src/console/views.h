@@ -63,12 +63,26 @@ struct RouteView {
     std::vector<std::string> methods;     // empty: any
     std::vector<std::string> conditions;  // in words: "header x-canary is 1", "query debug is there"
     std::string to;                       // the service
+    std::vector<std::string> shaping;     // versions, mirror, fault, in words: "split v1 90, v2 10"
     std::string rewrite;
     base::Duration timeout{};
     uint32_t retries = 0;  // further attempts
     int priority = 0;
     std::string shadowed_by;  // the route that takes all its requests, or ""
     Traffic traffic;
+};
+
+// A certificate that is shown to clients or services.
+struct CertificateView {
+    std::string used_by;  // "gateway", "to payments"
+    std::string file;
+    std::string subject;
+    std::string issuer;
+    std::vector<std::string> names;
+    std::string key;  // "EC P-256"
+    base::WallTime from{};
+    base::WallTime until{};
+    std::string problem;  // its time is over, or why a newer file is not used; "" if all is well
 };
 
 struct StatusView {
@@ -82,10 +96,14 @@ struct StatusView {
     uint64_t revision = 0;             // manifests taken since start, the first included
     uint32_t cores = 0;                // that serve requests
     std::vector<std::string> gateway;  // addresses: "http://127.0.0.1:8080"
-    std::string admin;                 // "http://127.0.0.1:9090", or "" without
-    uint64_t rss = 0;                  // bytes, Trunkline itself
-    std::string guard;                 // what ends the children should Trunkline be killed: in words
-    std::string stopping;              // why and how far, while it stops; "" otherwise
+    std::vector<CertificateView> certificates;
+    std::string admin;           // "http://127.0.0.1:9090", or "" without
+    uint64_t rss = 0;            // bytes, Trunkline itself
+    std::string guard;           // what ends the children should Trunkline be killed: in words
+    uint32_t upgrades = 0;       // of the program, since the start
+    std::string upgraded;        // from what, and what is not over of it: in words; "" without
+    std::string upgrade_failed;  // why the last one was taken back, or ""
+    std::string stopping;        // why and how far, while it stops; "" otherwise
     std::vector<ServiceView> services;
     std::vector<std::string> warnings;
 };
@@ -123,6 +141,7 @@ struct ProgressLine {
 [[nodiscard]] Json to_json(const InstanceView& view);
 [[nodiscard]] Json to_json(const ServiceView& view);
 [[nodiscard]] Json to_json(const RouteView& view);
+[[nodiscard]] Json to_json(const CertificateView& view);
 [[nodiscard]] Json to_json(const StatusView& view);
 [[nodiscard]] Json to_json(const PlanChange& view);
 [[nodiscard]] Json to_json(const PlanView& view);

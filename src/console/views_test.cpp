@@ -16,8 +16,10 @@ StatusView full_status() {
     ServiceView service{
         "orders",   "ordering", "v2", "degraded", "one is down", "all are unhealthy", 2, 1, {"payments", "users"},
         {instance}, traffic};
-    return {"shop",     "0.1.0", 42,      time,      192s,      "/s",       "/m.yaml", 3, 2, {"http://a", "http://b"},
-            "http://c", 99,      "guard", "by hand", {service}, {"careful"}};
+    return {"shop",       "0.1.0",   42,        time,       192s,
+            "/s",         "/m.yaml", 3,         2,          {"http://a", "http://b"},
+            "http://c",   99,        "guard",   2,          "from 0.1.0",
+            "it crashed", "by hand", {service}, {"careful"}};
 }
 
 TEST(Views, StatusReadsBackAsItWasWritten) {
@@ -31,7 +33,7 @@ TEST(Views, StatusReadsBackAsItWasWritten) {
 }
 
 TEST(Views, RoutesPlansAndLinesReadBackAsTheyWereWritten) {
-    const RouteView route{"r", "h", "/p", {"GET"}, {"header a is 1"},    "orders", "/x",
+    const RouteView route{"r", "h", "/p", {"GET"}, {"header a is 1"},    "orders", {"split v1 90, v2 10"}, "/x",
                           2s,  1,   7,    "s",     {1, 0.1, 1ms, 2ms, 3}};
     EXPECT_EQ(to_json(read_view<RouteView>(to_json(route))), to_json(route));
     const PlanView plan{{{"service", "orders", "scale", "1 -> 2"}}, {"w"}, {"s"}};

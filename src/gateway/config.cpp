@@ -72,6 +72,9 @@ const Object<RouteConfig>& route_schema() {
             .field("to", &RouteConfig::to, manifest::dns_label("a service's name"))
             .required()
             .doc("The service that gets the request.")
+            .field("version", &RouteConfig::version, text("a version").any_scalar())
+            .doc("Only this version of the service, whatever its split says.")
+            .default_is("by the split")
             .field("rewrite", &RouteConfig::rewrite, text("a path").check(check_rewrite))
             .doc(
                 "The path that the service sees. A trailing /* takes over what the path's /* matched, {name} a "
@@ -96,7 +99,9 @@ const Object<LimitsConfig>& limits_schema() {
                                    .field("connections", &LimitsConfig::connections, integer().range(1, 1 << 20))
                                    .doc("Client connections a thread; more are closed at once.")
                                    .field("streams", &LimitsConfig::streams, integer().range(1, 1000))
-                                   .doc("Requests at a time on one connection of HTTP/2.");
+                                   .doc("Requests at a time on one connection of HTTP/2.")
+                                   .field("handshakes", &LimitsConfig::handshakes, integer().range(1, 1 << 20))
+                                   .doc("TLS handshakes at a time, a thread; beyond it the oldest one ends.");
     return schema;
 }
 
@@ -109,7 +114,9 @@ const Object<TimeoutsConfig>& timeouts_schema() {
                                    .field("write", &TimeoutsConfig::write, duration().range(10ms, 1h))
                                    .doc("Until a client that reads slowly takes more.")
                                    .field("idle", &TimeoutsConfig::idle, duration().range(10ms, 24h))
-                                   .doc("Between two requests of one connection.");
+                                   .doc("Between two requests of one connection.")
+                                   .field("handshake", &TimeoutsConfig::handshake, duration().range(10ms, 1h))
+                                   .doc("From the connection to the end of its TLS handshake.");
     return schema;
 }
 
@@ -126,11 +133,16 @@ const Object<GatewayConfig>& gateway_schema() {
     static const auto schema =
         Object<GatewayConfig>("the gateway")
             .field("listen", &GatewayConfig::listen,
-                   list_of(manifest::custom<net::Address>("a port or an address such as 0.0.0.0:8080", parse_listen,
-                                                          [](const net::Address& a) { return a.to_string(); }))
+                   list_of(manifest::custom<Listen>("a port or an address such as 0.0.0.0:8080", parse_listener,
+                                                    [](const Listen& listen) { return listen.to_string(); }))
                        .at_least(1)
                        .or_single())
-            .doc("Where clients connect. A port alone listens on 127.0.0.1; 0.0.0.0:8080 is open to the network.")
+            .doc(
+                "Where clients connect. A port alone listens on 127.0.0.1; 0.0.0.0:8080 is open to the network. "
+                "http:// in front: without TLS although there is `tls`.")
+            .field("tls", &GatewayConfig::tls, tls_schema().or_scalar("issuer"))
+            .doc("Speak TLS: `local`, or with certificates from files.")
+            .default_is("no TLS")
             .field("threads", &GatewayConfig::threads, integer().range(1, 64))
             .doc("Threads of the data path.")
             .default_is("one a core, at most 4")
@@ -145,6 +157,21 @@ const Object<GatewayConfig>& gateway_schema() {
             .field("routes", &GatewayConfig::routes, list_of(route_schema()))
             .doc("What is reachable from outside; everything else is a 404.");
     return schema;
+}
+
+bool speaks_tls(const Listen& listen, const GatewayConfig& config) {
+    return config.tls && listen.scheme != Listen::Scheme::http;
+}
+
+uint16_t https_port(const GatewayConfig& config) {
+    for (const auto& listen : config.listen) {
+        if (speaks_tls(listen.value, config)) return listen.value.address.port();
+    }
+    return 0;
+}
+
+net::TlsLimits tls_limits(const GatewayConfig& config) {
+    return {.handshake = config.timeouts.handshake, .handshakes = config.limits.handshakes};
 }
 
 http::ServerLimits server_limits(const GatewayConfig& config) {

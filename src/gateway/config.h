@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "gateway/tls_config.h"
 #include "http/message.h"
 #include "manifest/schema.h"
 #include "net/address.h"
+#include "net/tls.h"
 #include "proxy/route.h"
 #include "proxy/traffic_config.h"
 
@@ -22,6 +24,7 @@ struct RouteConfig {
     manifest::OrderedMap<std::string> headers;  // "*": present
     manifest::OrderedMap<std::string> query;
     manifest::Located<std::string> to;
+    std::optional<manifest::Located<std::string>> version;  // of that service
     std::optional<manifest::Located<std::string>> rewrite;
     int priority = 0;
     proxy::TrafficOverride traffic;
@@ -34,6 +37,7 @@ struct LimitsConfig {
     uint64_t body = 16ULL << 20;
     uint32_t connections = 65536;  // a core
     uint32_t streams = http::Http2Limits{}.streams;
+    uint32_t handshakes = 1024;  // of TLS at a time, a core
 };
 
 struct TimeoutsConfig {
@@ -41,17 +45,19 @@ struct TimeoutsConfig {
     base::Duration body = std::chrono::seconds{30};
     base::Duration write = std::chrono::seconds{30};
     base::Duration idle = std::chrono::seconds{75};
+    base::Duration handshake = std::chrono::seconds{10};
 };
 
 struct GatewayConfig {
-    std::vector<manifest::Located<net::Address>> listen;
+    std::vector<manifest::Located<Listen>> listen;
+    std::optional<TlsConfig> tls;
     std::optional<uint32_t> threads;  // data cores
     bool trust_forwarded = false;
     LimitsConfig limits;
     TimeoutsConfig timeouts;
     std::vector<RouteConfig> routes;
 
-    GatewayConfig() { listen.push_back({net::Address::loopback(8080), {}}); }
+    GatewayConfig() { listen.push_back({{net::Address::loopback(8080)}, {}}); }
 };
 
 [[nodiscard]] const manifest::Object<GatewayConfig>& gateway_schema();
@@ -59,7 +65,13 @@ struct GatewayConfig {
 // "8080" is 127.0.0.1:8080: what is to be seen from outside must be said (0.0.0.0:8080).
 [[nodiscard]] std::expected<net::Address, std::string> parse_listen(std::string_view text);
 
+// Whether a listener speaks TLS.
+[[nodiscard]] bool speaks_tls(const Listen& listen, const GatewayConfig& config);
+// The first port that does; 0 if none does.
+[[nodiscard]] uint16_t https_port(const GatewayConfig& config);
+
 [[nodiscard]] http::ServerLimits server_limits(const GatewayConfig& config);
+[[nodiscard]] net::TlsLimits tls_limits(const GatewayConfig& config);
 // The parts of a route that match; the error says what is wrong with its path.
 [[nodiscard]] base::Result<proxy::RouteRule> make_rule(const RouteConfig& config);
 

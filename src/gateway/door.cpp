@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "gateway/client_certificate.h"
 #include "gateway/forwarded.h"
 
 namespace tl::gateway {
@@ -11,6 +12,8 @@ namespace {
 // The filters of every public route, in the order in which they see a request, with the reason for the place.
 std::vector<std::shared_ptr<const proxy::Filter>> make_chain(const GatewayConfig& config) {
     return {
+        // Before whatever may ask who the client is, so that nobody sees what a client claims of itself.
+        std::make_shared<ClientCertificateFilter>(config.trust_forwarded),
         // Last before the service, so that no later filter sees or forges the client's own claims about its address.
         std::make_shared<ForwardedFilter>(config.trust_forwarded),
     };
@@ -22,6 +25,8 @@ proxy::Route make_route(const RouteConfig& config, const DoorContext& context) {
     route.service = config.to.value;
     if (config.rewrite) route.rewrite = proxy::PathTemplate::parse(config.rewrite->value, route.rule.path).value();
     route.traffic = config.traffic.over(context.traffic(route.service));
+    route.shaping = proxy::make_shaping(context.shaping(route.service), config.traffic.shaping,
+                                        config.version ? config.version->value : "", *context.names);
     route.id = context.names->intern(route.rule.name);
     route.service_id = context.names->intern(route.service);
     route.series = context.series->add(telemetry::Door::gateway, route.rule.name, route.service);
@@ -36,6 +41,8 @@ proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context
     door->name = "the gateway";
     door->development = context.development;
     door->show_trace = true;
+    door->https_port = config.tls && config.tls->redirect ? https_port(config) : uint16_t{0};
+    door->zone = context.names->intern(context.zone);
     const auto chain = make_chain(config);
     std::vector<proxy::Route> routes;
     for (const RouteConfig& one : config.routes) {

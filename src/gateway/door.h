@@ -16,6 +16,8 @@ struct DoorContext {
     bool development = false;
     // The rule that stands beside a service.
     std::function<proxy::TrafficRule(const std::string& service)> traffic;
+    std::function<const proxy::ShapingConfig&(const std::string& service)> shaping;
+    std::string zone;  // where the gateway runs
 };
 
 // `config` has passed its checks. Control core; the result goes to all cores.

@@ -50,9 +50,10 @@ proxy::Filter::Verdict ForwardedFilter::on_request(proxy::RequestContext& contex
     base::Arena& arena = context.arena;
     const std::string_view ip = client_ip(context);
     const std::string_view host = context.head().authority;
+    const std::string_view proto = context.exchange.tls() != nullptr ? "https" : "http";
     const bool v6 = ip.find(':') != std::string_view::npos;
-    std::string_view forwarded = v6 ? arena.concat("for=\"[", ip, "]\";host=\"", host, "\";proto=http")
-                                    : arena.concat("for=", ip, ";host=\"", host, "\";proto=http");
+    std::string_view forwarded = v6 ? arena.concat("for=\"[", ip, "]\";host=\"", host, "\";proto=", proto)
+                                    : arena.concat("for=", ip, ";host=\"", host, "\";proto=", proto);
     std::string_view chain = ip;
     if (trust_) {
         chain = extend(headers, Field::x_forwarded_for, ip, arena);
@@ -73,7 +74,7 @@ proxy::Filter::Verdict ForwardedFilter::on_request(proxy::RequestContext& contex
     headers.add(Field::forwarded, forwarded);
     headers.add(Field::x_forwarded_for, chain);
     if (!trust_ || headers.find(Field::x_forwarded_host) == nullptr) headers.add(Field::x_forwarded_host, host);
-    if (!trust_ || headers.find(Field::x_forwarded_proto) == nullptr) headers.add(Field::x_forwarded_proto, "http");
+    if (!trust_ || headers.find(Field::x_forwarded_proto) == nullptr) headers.add(Field::x_forwarded_proto, proto);
     return Verdict::proceed;
 }
 

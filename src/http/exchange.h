@@ -36,6 +36,8 @@ class ServerExchange : public IncomingBody {
   public:
     [[nodiscard]] virtual codec::RequestHead& request() = 0;
     [[nodiscard]] virtual const net::Address& peer() const = 0;
+    // What the client's TLS handshake found; nullptr: it came without TLS.
+    [[nodiscard]] virtual const net::TlsInfo* tls() const { return nullptr; }
     [[nodiscard]] virtual BodyLength request_length() const = 0;
 
     // 1xx other than 101.

@@ -25,6 +25,10 @@ std::unique_ptr<ClientConnection> make_client(std::unique_ptr<net::Stream> strea
 // Connects, sends `request` and reads the head of the final answer.
 rt::Task<base::Result<Opened>> open(const FetchRequest& request, rt::Gate& connections, rt::Wait wait) {
     auto stream = co_await net::connect(request.address, wait);
+    if (stream && request.tls != nullptr) {
+        std::string name = request.tls_host.empty() ? request.address.ip() : request.tls_host;
+        stream = co_await net::tls_connect(std::move(*stream), request.tls, std::move(name), nullptr, wait);
+    }
     if (!stream) co_return base::fail(stream.error());
     Opened opened;
     opened.connection = make_client(std::move(*stream), request.http2, connections);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "http/exchange.h"
+#include "net/tls.h"
 
 namespace tl::http {
 
@@ -19,6 +20,8 @@ struct FetchRequest {
     std::string body;
     size_t most = 4U << 20;  // bytes of an answer's body
     bool http2 = false;      // by prior knowledge
+    net::TlsClientPtr tls;   // nullptr: plain
+    std::string tls_host;    // that the certificate must name; "": the address
 };
 
 struct FetchResponse {

@@ -107,7 +107,7 @@ rt::Task<base::Result<Piece>> Http1Body::read(rt::Wait wait, base::Duration idle
         } else if (got.status == net::IoStatus::end) {
             stream_ended_ = true;
         } else if (got.status == net::IoStatus::failed) {
-            co_return base::fail(base::from_errno(got.error, "reading a body"));
+            co_return base::fail(stream_->io_error(got, "reading a body"));
         } else {
             if (own_.empty()) own_.release();
             const rt::Wait step = wait.until(base::deadline_after(rt::this_loop().now(), idle));
@@ -137,7 +137,7 @@ rt::Task<base::Result<void>> write_steadily(net::Stream& stream, std::span<iovec
                                             base::Duration idle) {
     while (!parts.empty()) {
         const net::IoResult result = stream.try_write(parts);
-        if (result.status == net::IoStatus::failed) co_return base::fail(base::from_errno(result.error, "write"));
+        if (result.status == net::IoStatus::failed) co_return base::fail(stream.io_error(result, "write"));
         if (result.status == net::IoStatus::ok) {
             net::advance(parts, result.bytes);
             continue;

@@ -51,7 +51,7 @@ class Http1Client final : public ClientConnection, private ClientExchange {
     bool alive() override {
         // Anything readable on an idle connection is its end, or bytes that nobody asked for.
         if (stream_->readiness().finished()) return false;
-        if (!stream_->readiness().maybe_readable()) return true;
+        if (!stream_->readiness().maybe_readable() && !stream_->holds_bytes()) return true;
         char byte = 0;  // fresh, or its last read filled the buffer: one look tells
         return stream_->try_read({&byte, 1}).status == net::IoStatus::again;
     }
@@ -192,7 +192,7 @@ rt::Task<base::Result<codec::ResponseHead*>> Http1Client::read_head(rt::Wait wai
             broken_ = true;
             base::Error error =
                 got.status == net::IoStatus::failed
-                    ? base::from_errno(got.error, "reading the answer")
+                    ? stream_->io_error(got, "reading the answer")
                     : base::Error{.code = base::Code::reset, .context = "the connection ended before an answer"};
             error.retryable = !seen_;
             co_return base::fail(upstream_error(std::move(error)));

@@ -156,7 +156,7 @@ BodyLength Http1ServerExchange::request_length() const {
 }
 
 bool Http1ServerExchange::may_keep_alive(const OutgoingResponse& response) const {
-    if (!keep_ || !head_.keep_alive || session_->server_->idle_cancel_.requested()) return false;
+    if (!keep_ || !head_.keep_alive || session_->server_->draining()) return false;
     if (frame_ == Frame::until_close) return false;
     // What follows a CONNECT may be meant for the tunnel that was refused: it must not be taken for requests.
     if (head_.method == codec::Method::connect) return false;

@@ -45,6 +45,7 @@ class Http1ServerExchange final : public ServerExchange {
 
     codec::RequestHead& request() override { return head_; }
     const net::Address& peer() const override { return session_->peer_; }
+    const net::TlsInfo* tls() const override { return session_->stream_->tls(); }
     BodyLength request_length() const override;
     std::optional<base::Result<Piece>> try_read() override { return body_.try_read(); }
     rt::Task<base::Result<Piece>> read(rt::Wait wait) override { return body_.read(wait, limits_.body_idle); }

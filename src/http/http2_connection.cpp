@@ -65,7 +65,7 @@ rt::Task<void> Http2Connection::read_loop(base::Buffer early) {
         in_.release();
         bulk = 1;
         turn = 0;
-        if (got.status == net::IoStatus::failed) fail(base::from_errno(got.error, "reading"));
+        if (got.status == net::IoStatus::failed) fail(stream_->io_error(got, "reading"));
         if (got.status == net::IoStatus::end) {
             fail({.code = base::Code::closed, .context = "the connection was closed"});
         }

@@ -18,7 +18,7 @@ constexpr std::array<uint8_t, 8> kDrainPing{'d', 'r', 'a', 'i', 'n', 'i', 'n', '
 Http2ServerSession::Http2ServerSession(Server& server, std::unique_ptr<net::Stream> stream)
     : Http2Connection(Role::server, std::move(stream),
                       {server.limits_.http2, server.limits_.head, server.limits_.write_idle}, &server.hard_cancel_,
-                      &server.idle_cancel_),
+                      &server.notice_cancel_),
       server_(&server),
       peer_(stream_->peer()),
       idle_since_(rt::this_loop().now()) {}
@@ -122,6 +122,7 @@ void Http2ServerSession::begin_drain() {
     phase_ = Phase::noticed;
     drain_by_ = rt::this_loop().now() + kDrainNotice;
     nghttp2_submit_shutdown_notice(session_);
+    flush();  // else nghttp2 lets the PING go first, and its answer would say nothing about the notice
     nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, kDrainPing.data());
     flush();
 }

@@ -57,6 +57,7 @@ class Http2ServerExchange final : public ServerExchange, public Http2Stream {
 
     codec::RequestHead& request() override { return head_; }
     const net::Address& peer() const override { return session_->peer_; }
+    const net::TlsInfo* tls() const override { return session_->stream_->tls(); }
     BodyLength request_length() const override;
     std::optional<base::Result<Piece>> try_read() override;
     rt::Task<base::Result<Piece>> read(rt::Wait wait) override;

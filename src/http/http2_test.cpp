@@ -202,6 +202,33 @@ TEST(Http2, a_server_that_stops_finishes_what_is_in_flight) {
     });
 }
 
+// After a drain an idle session of HTTP/2 is told so and ends: unlike HTTP/1, it has a word for it.
+TEST(Http2, a_server_that_drains_says_so_to_the_idle) {
+    Bed bed{tell};
+    bed.run([](Bed& b) -> rt::Task<void> {
+        const auto stream = co_await b.connect();
+        const auto sent = co_await stream->write_all(kHttp2Start, b.soon());
+        EXPECT_TRUE(sent.has_value());
+        const Http2Frame settings = co_await next_of(*stream, 4, b.soon());
+        EXPECT_EQ(settings.type, 4);
+        rt::Gate gate;
+        gate.spawn("drain", b.server->drain(b.loop.now() + 5s));
+        const Http2Frame notice = co_await next_of(*stream, 7, b.soon());
+        EXPECT_EQ(notice.payload.substr(0, 4), "\x7f\xff\xff\xff");
+        const Http2Frame ping = co_await next_of(*stream, 6, b.soon());
+        const auto asked =
+            co_await stream->write_all(frame(1, 5, 1, get_fields("/late")) + frame(6, 1, 0, ping.payload), b.soon());
+        EXPECT_TRUE(asked.has_value());
+        const Http2Frame last = co_await next_of(*stream, 7, b.soon());
+        EXPECT_EQ(last.code(), 0U);
+        EXPECT_EQ(last.payload.substr(0, 4), std::string("\0\0\0\1", 4)) << "the request on its way is served";
+        const Http2Frame end = co_await next_of(*stream, 99, b.soon());
+        EXPECT_EQ(end.type, -1);
+        b.client.reset();
+        co_await gate.closed();
+    });
+}
+
 TEST(Http2, an_extended_connect_is_an_upgrade_on_both_ends) {
     Bed bed{echo_upgraded};
     bed.run([](Bed& b) -> rt::Task<void> {

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "http/http1_session.h"
 #include "http/http2_session.h"
+#include "http/secure.h"
 #include "http/version.h"
 
 namespace tl::http {
@@ -10,6 +11,7 @@ namespace tl::http {
 namespace {
 
 constexpr unsigned kAcceptedPerTurn = 64;
+constexpr base::Duration kLastLook = std::chrono::milliseconds{50};  // for idle sessions to see that they are over
 constexpr unsigned kMostQueued = 4096;  // the backlog: more only come while the queue is emptied
 
 // Frames of their own: an idle connection of one version must not hold the memory of the other's session.
@@ -31,12 +33,23 @@ base::Result<void> Server::start(int listener_fd) {
     return {};
 }
 
-// Which version the client speaks is known by its first bytes.
+void Server::set_tls(net::TlsServerPtr tls, const net::TlsLimits& limits) {
+    secure_ = tls != nullptr;
+    if (!secure_) return;
+    if (tls_ == nullptr) {
+        tls_ = std::make_unique<net::TlsAcceptor>(std::move(tls), limits);
+    } else {
+        tls_->change(std::move(tls), limits);
+    }
+}
+
+// Which version the client speaks was agreed on under TLS, or is known by its first bytes.
 rt::Task<void> Server::run_session(std::unique_ptr<net::Stream> stream) {
+    if (secure_) stream = co_await secure(*tls_, std::move(stream), &hard_cancel_);
+    if (stream == nullptr) co_return;
     base::Buffer early;
     const rt::Wait wait = rt::this_loop().within(limits_.head_deadline, &idle_cancel_);
-    const std::string_view agreed;  // plain connections agree on nothing beforehand
-    const Version version = co_await choose_version(*stream, agreed, early, wait);
+    const Version version = co_await choose_version(*stream, stream->alpn(), early, wait);
     if (version == Version::http1) co_await run_http1(*this, std::move(stream), std::move(early));
     if (version == Version::http2) co_await run_http2(*this, std::move(stream), std::move(early));
 }
@@ -81,6 +94,21 @@ rt::Task<void> Server::stop(base::TimePoint deadline) {
     co_await empty_queue();
     listener_.close();
     idle_cancel_.request();
+    co_await finish(deadline);
+}
+
+rt::Task<void> Server::drain(base::TimePoint deadline) {
+    accept_cancel_.request();
+    listener_.close();
+    draining_ = true;
+    notice_cancel_.request();  // HTTP/2 has a word for it, so idle sessions need not wait for a request
+    const rt::Wake drained = co_await gate_.closed({deadline, nullptr});
+    if (drained == rt::Wake::ready) co_return;
+    idle_cancel_.request();
+    co_await finish(rt::this_loop().now() + kLastLook);
+}
+
+rt::Task<void> Server::finish(base::TimePoint deadline) {
     const rt::Wake drained = co_await gate_.closed({deadline, nullptr});
     if (drained == rt::Wake::ready) co_return;
     if (stats_.open > 0)

@@ -7,6 +7,7 @@
 
 #include "http/exchange.h"
 #include "net/listener.h"
+#include "net/tls.h"
 #include "rt/gate.h"
 
 namespace tl::http {
@@ -45,11 +46,21 @@ class Server {
     void serve(std::unique_ptr<net::Stream> stream);
     // Applies to heads that arrive from now on.
     void change_limits(const ServerLimits& limits) { limits_ = limits; }
+    // New connections speak TLS by these rules; nullptr: they speak plain HTTP (the default). Those that are there stay
+    // as they began.
+    void set_tls(net::TlsServerPtr tls, const net::TlsLimits& limits = {});
     // Stops accepting, lets requests in flight finish (their connections close after the answer, idle ones at once)
     // until `deadline`, then cancels and resets what is left.
     [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline);
+    // Somebody else accepts from now on, on the same socket, so nothing is taken out of its queue. Connections that are
+    // open may ask once more: the answer closes them ("Connection: close"), also those that are idle now, whose next
+    // request may be on its way. What is left at `deadline` is ended.
+    [[nodiscard]] rt::Task<void> drain(base::TimePoint deadline);
+    [[nodiscard]] bool draining() const { return draining_ || idle_cancel_.requested(); }
+    [[nodiscard]] int listener_fd() const { return listener_.fd(); }
 
     [[nodiscard]] const ServerStats& stats() const { return stats_; }
+    [[nodiscard]] net::TlsStats tls_stats() const { return tls_ == nullptr ? net::TlsStats{} : tls_->stats(); }
     [[nodiscard]] net::Address address() const { return listener_.address(); }
 
   private:
@@ -59,6 +70,7 @@ class Server {
     friend class Http2ServerExchange;
     [[nodiscard]] rt::Task<void> accept_loop();
     [[nodiscard]] rt::Task<void> empty_queue();
+    [[nodiscard]] rt::Task<void> finish(base::TimePoint deadline);
     void admit(std::unique_ptr<net::Stream> stream);
     [[nodiscard]] rt::Task<void> run_session(std::unique_ptr<net::Stream> stream);
 
@@ -68,9 +80,13 @@ class Server {
     size_t most_connections_;
     ServerStats stats_;
     net::Listener listener_;
+    std::unique_ptr<net::TlsAcceptor> tls_;  // made when first needed; handshakes may use it until the end
+    bool secure_ = false;
     rt::Gate gate_;
-    rt::Cancel idle_cancel_;  // drain: idle sessions end
-    rt::Cancel hard_cancel_;  // stop: all sessions end
+    bool draining_ = false;                    // no connection is kept after its next answer
+    rt::Cancel idle_cancel_;                   // drain: idle sessions end
+    rt::Cancel notice_cancel_{&idle_cancel_};  // drain: sessions of HTTP/2 say so and end with their last request
+    rt::Cancel hard_cancel_;                   // stop: all sessions end
     rt::Cancel accept_cancel_;
     base::TimePoint next_abuse_log_{};
 };

@@ -17,7 +17,8 @@ Version version_of(std::string_view alpn, std::string_view bytes) {
     if (bytes.substr(0, size) != kPreface.substr(0, size)) {
         const size_t line = bytes.find('\n');
         const bool has_slash = line == std::string_view::npos || bytes.substr(0, line).contains('/');
-        return has_slash || line < 2 ? Version::http1 : Version::foreign;
+        const bool is_text = bytes.front() >= ' ';  // TLS on a plain port gets its answer
+        return has_slash || line < 2 || !is_text ? Version::http1 : Version::foreign;
     }
     return size == kPreface.size() ? Version::http2 : Version::none;
 }

@@ -15,6 +15,7 @@ std::shared_ptr<proxy::Door> make_door(const Workload& caller, std::string name,
     door->kind = telemetry::Door::sidecar;
     door->name = std::move(name);
     door->caller = context.names->intern(caller.name);
+    door->zone = context.names->intern(caller.zone);
     door->development = context.development;
     return door;
 }
@@ -26,6 +27,7 @@ proxy::Route route_to(const Workload& caller, const std::string& callee, std::st
     route.rule.path = proxy::PathPattern::parse("/*").value();
     route.service = callee;
     route.traffic = context.traffic(callee);
+    route.shaping = proxy::make_shaping(context.shaping(callee), {}, "", *context.names);
     route.id = context.names->intern(route.rule.name);
     route.service_id = context.names->intern(callee);
     route.series = context.series->add(telemetry::Door::sidecar, route.rule.name, callee);

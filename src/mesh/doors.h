@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "proxy/door.h"
+#include "proxy/shaping_config.h"
 #include "telemetry/metrics.h"
 #include "telemetry/names.h"
 
@@ -16,6 +17,7 @@ namespace tl::mesh {
 struct Workload {
     std::string name;
     std::vector<std::string> calls;
+    std::string zone;   // where it runs; "": nobody said
     std::string place;  // "trunkline.yaml:12": where its `calls` stand, or would
 };
 
@@ -25,6 +27,7 @@ struct MeshContext {
     bool development = false;
     std::vector<std::string> services;  // all of the system
     std::function<proxy::TrafficRule(const std::string& service)> traffic;
+    std::function<const proxy::ShapingConfig&(const std::string& service)> shaping;
 };
 
 // Everything that comes by this door goes to `callee`.

@@ -7,11 +7,15 @@ namespace tl::mesh {
 TEST(ProxyDoor, leads_to_what_may_be_called_and_says_what_to_write_for_the_rest) {
     telemetry::NameTable names;
     telemetry::SeriesTable series;
-    const Workload orders{"orders", {"users"}, "trunkline.yaml:12"};
+    const Workload orders{"orders", {"users"}, "", "trunkline.yaml:12"};
     const MeshContext context{.names = &names,
                               .series = &series,
                               .services = {"orders", "users", "payments"},
-                              .traffic = [](const std::string&) { return proxy::TrafficRule{}; }};
+                              .traffic = [](const std::string&) { return proxy::TrafficRule{}; },
+                              .shaping = [](const std::string&) -> const proxy::ShapingConfig& {
+                                  static const proxy::ShapingConfig kNothing;
+                                  return kNothing;
+                              }};
     const proxy::DoorPtr door = make_proxy_door(orders, context);
     EXPECT_EQ(door->caller, names.intern("orders"));
     struct Case {

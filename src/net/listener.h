@@ -35,6 +35,7 @@ class Listener {
     [[nodiscard]] rt::Task<base::Result<std::unique_ptr<Stream>>> accept(rt::Wait wait);
     void close();
     [[nodiscard]] bool is_open() const { return fd_ >= 0; }
+    [[nodiscard]] int fd() const { return fd_; }
     [[nodiscard]] Address address() const;
 
   private:

@@ -120,7 +120,7 @@ void advance(std::span<iovec>& parts, size_t written) {
 rt::Task<base::Result<void>> Stream::write_all(std::span<iovec> parts, rt::Wait wait) {
     while (!parts.empty()) {
         const IoResult result = try_write(parts);
-        if (result.status == IoStatus::failed) co_return base::fail(base::from_errno(result.error, "write"));
+        if (result.status == IoStatus::failed) co_return base::fail(io_error(result, "write"));
         if (result.status == IoStatus::ok) {
             advance(parts, result.bytes);
             continue;
@@ -143,7 +143,7 @@ rt::Task<base::Result<size_t>> Stream::read_some(std::span<char> into, rt::Wait 
         const IoResult result = try_read(into);
         if (result.status == IoStatus::ok) co_return result.bytes;
         if (result.status == IoStatus::end) co_return size_t{0};
-        if (result.status == IoStatus::failed) co_return base::fail(base::from_errno(result.error, "read"));
+        if (result.status == IoStatus::failed) co_return base::fail(io_error(result, "read"));
         const rt::Wake wake = co_await readiness().wait_readable(wait);
         if (wake != rt::Wake::ready) co_return base::fail(rt::wake_error(wake, "reading"));
     }

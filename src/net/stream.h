@@ -1,5 +1,6 @@
 // A connected byte stream, non-blocking: plain TCP or Unix here, TLS on top of the same interface. The caller tries
 // first and awaits readiness() only after `again`. Owned by one session or pool, on one core; the destructor closes.
+// After a write that said `again`, the next one begins with the same bytes (TLS has them in a record already).
 // Tests use socket pairs (Stream::pair): streams without a network.
 #pragma once
 
@@ -23,6 +24,8 @@ struct IoResult {
     int error = 0;     // failed: errno
 };
 
+struct TlsInfo;
+
 class Stream {
   public:
     virtual ~Stream() = default;
@@ -43,6 +46,18 @@ class Stream {
     [[nodiscard]] virtual bool acknowledged_beyond(uint64_t position) const = 0;
     [[nodiscard]] virtual rt::Readiness& readiness() = 0;
     [[nodiscard]] virtual int fd() const = 0;
+
+    // What the TLS handshake found (net/tls.h); nullptr: plain.
+    [[nodiscard]] virtual const TlsInfo* tls() const { return nullptr; }
+    // The protocol that both ends agreed on (RFC 7301): "http/1.1", "h2"; "" if they did not.
+    [[nodiscard]] virtual std::string_view alpn() const { return {}; }
+    // The error of a try that `failed`; `what` was tried. TLS knows more than the number says.
+    [[nodiscard]] virtual base::Error io_error(const IoResult& result, std::string_view what) const {
+        return base::from_errno(result.error, what);
+    }
+    // Bytes have been taken from the socket that no try_read has given out yet, so that readiness() does not tell of
+    // them. They may turn out to be nothing for the caller.
+    [[nodiscard]] virtual bool holds_bytes() const { return false; }
 
     // Writes all of `parts` (changed on the way), waiting where it must.
     [[nodiscard]] rt::Task<base::Result<void>> write_all(std::span<iovec> parts, rt::Wait wait);

@@ -99,6 +99,7 @@ rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstr
     const http::BodyLength length = upstream.response_length();
     prepare_response(*context_, head);
     for (const auto& filter : std::views::reverse(context_->route->filters)) filter->on_response(*context_, head);
+    if (!context_->set_cookie.empty()) head.headers.add("Set-Cookie", context_->set_cookie);
     record.status = head.status;
     record.first_byte_ns = static_cast<uint64_t>((rt::this_loop().now() - context_->began).count());
 
@@ -156,6 +157,7 @@ rt::Task<void> Attempt::pump_body(http::ClientExchange& upstream) {
     for (;;) {
         auto piece = co_await body_->exchange->read(wait);
         body_->read_on = true;
+        if (piece && context_->mirror) engine_->mirrors().take(context_->mirror, *piece);
         if (!piece) {
             if (piece.error().code != base::Code::cancelled) {
                 client_error_ = from_side(std::move(piece.error()), base::Side::downstream);

@@ -23,6 +23,11 @@ constexpr std::array<CauseInfo, kCauses> kInfos{{
     {"no_such_service", "There is no service of this name", 404},
     {"unsupported", "The request asks for something that is not supported", 501},
     {"internal", "Trunkline failed; this is a defect", 500},
+    {"upstream_certificate_expired", "The certificate of the service is not valid today", 502},
+    {"upstream_certificate_mismatch", "The certificate of the service is for another name", 502},
+    {"upstream_certificate_untrusted", "The service and Trunkline do not trust each other's certificate", 502},
+    {"upstream_tls", "The service and Trunkline could not agree on TLS", 502},
+    {"fault_injected", "The manifest injects a fault into a share of these requests", 503},
 }};
 
 }  // namespace
@@ -47,6 +52,10 @@ Cause cause_of(const base::Error& error) {
         case base::Code::invalid:
         case base::Code::too_large: return Cause::upstream_protocol;
         case base::Code::unavailable: return Cause::no_healthy_instance;
+        case base::Code::cert_expired: return Cause::upstream_certificate_expired;
+        case base::Code::cert_mismatch: return Cause::upstream_certificate_mismatch;
+        case base::Code::cert_untrusted: return Cause::upstream_certificate_untrusted;
+        case base::Code::handshake: return Cause::upstream_tls;
         case base::Code::cancelled: return Cause::client_gone;
         default: return Cause::internal;
     }

@@ -26,8 +26,13 @@ enum class Cause : uint8_t {
     no_such_service,
     unsupported,
     internal,
+    upstream_certificate_expired,
+    upstream_certificate_mismatch,
+    upstream_certificate_untrusted,
+    upstream_tls,
+    fault_injected,
 };
-inline constexpr size_t kCauses = static_cast<size_t>(Cause::internal) + 1;
+inline constexpr size_t kCauses = static_cast<size_t>(Cause::fault_injected) + 1;
 
 struct CauseInfo {
     std::string_view code;   // "no_route"

@@ -14,9 +14,11 @@ struct Door {
     telemetry::Door kind = telemetry::Door::gateway;
     std::string name;                               // "gateway", "orders calls users"
     telemetry::NameId caller = telemetry::kNoName;  // the workload behind this door
+    telemetry::NameId zone = telemetry::kNoName;    // where the workload runs, or the gateway
     RouteTable routes;
     bool development = false;  // answers of our own explain themselves
     bool show_trace = false;   // X-Trace-Id on every answer
+    uint16_t https_port = 0;   // not 0: clients without TLS are sent there instead of being served
 };
 using DoorPtr = std::shared_ptr<const Door>;
 

@@ -16,7 +16,10 @@ struct Endpoint {
     std::string id;  // instance id, unique in the system: "orders-1"
     net::Address address;
     std::string version;
+    std::string zone;  // where it runs; "": nobody said
     uint32_t weight = 1;
+    std::string host;  // that its certificate must name, where the service speaks TLS
+    bool operator==(const Endpoint&) const = default;
 };
 
 // Instances that may get new requests. Instances that left the set finish what they have.
@@ -24,7 +27,8 @@ struct EndpointSet {
     std::string service;
     uint64_t revision = 0;  // grows with each change of this service
     std::vector<Endpoint> endpoints;
-    std::string reason;  // why it is empty, or why it is in panic; "" otherwise
+    std::vector<Endpoint> unwell;  // those that get nothing: how much their zones are short of
+    std::string reason;            // why it is empty, or why it is in panic; "" otherwise
 };
 using EndpointSetPtr = std::shared_ptr<const EndpointSet>;
 

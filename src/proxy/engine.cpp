@@ -1,5 +1,7 @@
 #include "proxy/engine.h"
 
+#include <algorithm>
+
 namespace tl::proxy {
 
 using namespace std::chrono_literals;
@@ -16,6 +18,7 @@ void Engine::set_upstream(const std::string& service, telemetry::NameId id, tele
                           const UpstreamRule& rule) {
     // A name that found no room in the table shares its id with others: better no instance than another service's.
     if (names_->text(id) != service) return;
+    leaving_.erase(id);
     if (upstream(id) == nullptr) {
         if (id >= upstreams_.size()) upstreams_.resize(id + 1);
         upstreams_[id] = std::make_unique<Upstream>(service, *names_, metrics_.pool(pool));
@@ -24,9 +27,28 @@ void Engine::set_upstream(const std::string& service, telemetry::NameId id, tele
     upstreams_[id]->change_rule(rule);
 }
 
+void Engine::keep_upstreams(const std::vector<telemetry::NameId>& used, std::vector<std::weak_ptr<const Door>> former) {
+    for (telemetry::NameId id = 0; id < upstreams_.size(); ++id) {
+        if (upstreams_[id] == nullptr || std::ranges::binary_search(used, id)) continue;
+        leaving_.try_emplace(id, former);  // one that is leaving already knows its doors
+    }
+    remove_left();
+}
+
+void Engine::remove_left() {
+    std::erase_if(leaving_, [this](const auto& item) {
+        const auto& [id, doors] = item;
+        const bool used = std::ranges::any_of(doors, [](const auto& door) { return !door.expired(); });
+        if (used || upstreams_[id]->in_flight() > 0) return false;
+        by_service_.erase(upstreams_[id]->service());
+        upstreams_[id].reset();
+        return true;
+    });
+}
+
 void Engine::apply_endpoints(const EndpointSetPtr& set) {
     const auto found = by_service_.find(set->service);
-    if (found != by_service_.end()) found->second->apply(set);
+    if (found != by_service_.end()) found->second->apply(set, rt::this_loop().now());
 }
 
 uint32_t Engine::in_flight(std::string_view service, std::string_view instance) const {
@@ -46,11 +68,13 @@ rt::Task<void> Engine::sweep_loop() {
         const rt::Wake wake = co_await rt::sleep(1s, &cancel_);
         if (wake == rt::Wake::cancelled) co_return;
         for (const auto& [service, upstream] : by_service_) upstream->sweep(rt::this_loop().now());
+        remove_left();
     }
 }
 
 rt::Task<void> Engine::stop() {
     cancel_.request();
+    co_await mirrors_.stop();
     co_await gate_.closed();
     by_service_.clear();
     upstreams_.clear();

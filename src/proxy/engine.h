@@ -10,6 +10,7 @@
 
 #include "http/server.h"
 #include "proxy/door.h"
+#include "proxy/mirror.h"
 #include "proxy/upstream.h"
 #include "rt/gate.h"
 
@@ -32,6 +33,11 @@ class Engine {
     // tables.
     void set_upstream(const std::string& service, telemetry::NameId id, telemetry::PoolId pool,
                       const UpstreamRule& rule);
+    // A new snapshot is in force: upstreams that it does not name (`used` is by name id, sorted) end when the last
+    // request that came in by a door of `former` has, for such a request may still look for one. Name ids are never
+    // given to another name, so a place that is empty again means the same service or none.
+    void keep_upstreams(const std::vector<telemetry::NameId>& used, std::vector<std::weak_ptr<const Door>> former);
+    [[nodiscard]] size_t upstreams() const { return by_service_.size(); }
     void apply_endpoints(const EndpointSetPtr& set);
 
     [[nodiscard]] Upstream* upstream(telemetry::NameId id) {
@@ -42,6 +48,8 @@ class Engine {
 
     [[nodiscard]] telemetry::CoreMetrics& metrics() { return metrics_; }
     [[nodiscard]] telemetry::RecordRing& records() { return records_; }
+    [[nodiscard]] Mirrors& mirrors() { return mirrors_; }
+    [[nodiscard]] std::string_view name(telemetry::NameId id) const { return names_->text(id); }
     [[nodiscard]] const http::ClientLimits& client_limits() const { return client_limits_; }
 
     // Where connections run that many requests share.
@@ -52,6 +60,7 @@ class Engine {
 
   private:
     [[nodiscard]] rt::Task<void> sweep_loop();
+    void remove_left();
 
     telemetry::NameTable* names_;
     OutcomeReporter report_;
@@ -60,6 +69,9 @@ class Engine {
     http::ClientLimits client_limits_;
     std::vector<std::unique_ptr<Upstream>> upstreams_;  // by name id of the service
     std::map<std::string, Upstream*, std::less<>> by_service_;
+    // Upstreams on their way out, with the doors whose requests may still use them.
+    std::map<telemetry::NameId, std::vector<std::weak_ptr<const Door>>> leaving_;
+    Mirrors mirrors_;
     rt::Cancel cancel_;
     rt::Gate gate_;
     rt::Gate connections_;

@@ -299,6 +299,25 @@ TEST(Forward, answers_503_for_a_service_without_instances_and_for_one_that_has_n
     });
 }
 
+TEST(Forward, the_upstream_of_a_removed_service_stays_as_long_as_a_request_may_look_for_it) {
+    Stand stand;
+    stand.run([](Stand& s) -> rt::Task<void> {
+        const telemetry::NameId orders = s.names.intern("orders");
+        auto door = std::make_shared<const Door>();  // as a request of the snapshot before holds it
+        s.engine->keep_upstreams({}, {door});
+        EXPECT_NE(s.engine->upstream(orders), nullptr);
+        door.reset();
+        s.engine->keep_upstreams({orders}, {});  // another snapshot, which does not bring it back by itself
+        EXPECT_EQ(s.engine->upstream(orders), nullptr);
+        EXPECT_EQ(s.engine->upstreams(), 0U);
+        s.engine->set_upstream("orders", orders, 0, {});
+        EXPECT_NE(s.engine->upstream(orders), nullptr);
+        s.engine->keep_upstreams({orders}, {});
+        EXPECT_NE(s.engine->upstream(orders), nullptr);
+        co_return;
+    });
+}
+
 TEST(Upstream, leaves_out_what_was_tried_but_not_its_successor_of_the_same_name) {
     rt::Loop loop;
     telemetry::NameTable names;
@@ -311,22 +330,25 @@ TEST(Upstream, leaves_out_what_was_tried_but_not_its_successor_of_the_same_name)
         for (const uint16_t port : ports) {
             set->endpoints.push_back({.id = "orders-1", .address = net::Address::loopback(port)});
         }
-        upstream.apply(set);
+        upstream.apply(set, loop.now());
     };
     use(2, {1000});
-    Instance* const first = upstream.pick(random, {});
+    const auto pick = [&](std::span<const uint64_t> tried) {
+        return upstream.pick({}, {.random = random, .now = loop.now(), .tried = tried});
+    };
+    Instance* const first = pick({});
     ASSERT_NE(first, nullptr);
     const uint64_t serial = first->serial;
     upstream.hold(*first);
     use(3, {1001});
     EXPECT_EQ(upstream.in_flight("orders-1"), 1U);  // the retired one still counts
-    EXPECT_NE(upstream.pick(random, std::span{&serial, 1})->serial, serial);
+    EXPECT_NE(pick(std::span{&serial, 1})->serial, serial);
     upstream.release(*first);
     EXPECT_EQ(upstream.in_flight(), 0U);
     use(1, {});  // came late
-    EXPECT_NE(upstream.pick(random, {}), nullptr);
+    EXPECT_NE(pick({}), nullptr);
     use(4, {});
-    EXPECT_EQ(upstream.pick(random, {}), nullptr);
+    EXPECT_EQ(pick({}), nullptr);
 }
 
 }  // namespace tl::proxy

@@ -35,6 +35,7 @@ bool is_protected(Field field) {
         case Field::traceparent:
         case Field::x_request_id:
         case Field::forwarded:
+        case Field::x_forwarded_client_cert:
         case Field::x_forwarded_for:
         case Field::x_forwarded_host:
         case Field::x_forwarded_proto: return true;

@@ -6,6 +6,7 @@
 #include "proxy/forward.h"
 #include "proxy/hop.h"
 #include "proxy/problem.h"
+#include "proxy/redirect.h"
 
 namespace tl::proxy {
 
@@ -63,7 +64,9 @@ rt::Task<void> DoorHandler::handle(http::ServerExchange& exchange) {
     ++engine_->metrics().door(door->kind).in_flight;
     begin_trace(context, rt::this_loop().random());
 
-    if (find_route(context) && pass_filters(context)) {
+    if (door->https_port != 0 && exchange.tls() == nullptr) {
+        co_await send_to_https(context);
+    } else if (find_route(context) && pass_filters(context)) {
         co_await forward(*engine_, context);
     }
     if (context.refusal.cause != Cause::none && !exchange.response_started()) {

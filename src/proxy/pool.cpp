@@ -9,9 +9,11 @@ rt::Task<base::Result<PooledConnection>> Pool::acquire(const UpstreamRule& rule,
         co_return place;
     }
     if (auto kept = idle_one()) co_return std::move(*kept);
-    auto stream = co_await open(rule.pool, wait);
+    net::TlsClientPtr tls = tls_;  // a reload may put others in its place
+    auto stream = co_await open(rule.pool, tls, wait);
     if (!stream) co_return base::fail(std::move(stream.error()));
-    co_return PooledConnection{.connection = http::make_http1_client(std::move(*stream), client)};
+    co_return PooledConnection{.connection = http::make_http1_client(std::move(*stream), client),
+                               .tls = std::move(tls)};
 }
 
 std::optional<PooledConnection> Pool::idle_one() {
@@ -29,24 +31,49 @@ std::optional<PooledConnection> Pool::idle_one() {
     return std::nullopt;
 }
 
-rt::Task<base::Result<std::unique_ptr<net::Stream>>> Pool::open(const PoolLimits& limits, rt::Wait wait) {
+// Counted as one; `connect` makes it.
+rt::Task<base::Result<std::unique_ptr<net::Stream>>> Pool::open(const PoolLimits& limits, net::TlsClientPtr tls,
+                                                                rt::Wait wait) {
+    auto stream = co_await connect(limits, std::move(tls), wait);
+    if (stream) {
+        ++cell_->opened;
+        ++cell_->open;
+    } else {
+        ++cell_->failed;
+    }
+    co_return stream;
+}
+
+// A deadline of the connect or the handshake alone is the instance's fault, not the whole request's.
+rt::Task<base::Result<std::unique_ptr<net::Stream>>> Pool::connect(const PoolLimits& limits, net::TlsClientPtr tls,
+                                                                   rt::Wait wait) {
+    const auto blame = [&](base::Error& error, base::TimePoint own) {
+        if (error.code == base::Code::timeout && own < wait.deadline) error.code = base::Code::unreachable;
+    };
     const base::TimePoint connected_by = rt::this_loop().now() + limits.connect;
     auto stream = co_await net::connect(address_, wait.until(connected_by));
-    if (!stream) {
-        ++cell_->failed;
-        // A deadline of the connect alone is the instance's fault, not the whole request's.
-        const bool own_deadline = stream.error().code == base::Code::timeout && connected_by < wait.deadline;
-        if (own_deadline) stream.error().code = base::Code::unreachable;
-        co_return base::fail(std::move(stream.error()));
-    }
-    ++cell_->opened;
-    ++cell_->open;
-    co_return stream;
+    if (!stream) blame(stream.error(), connected_by);
+    if (!stream || tls == nullptr) co_return stream;
+    if (session_ == nullptr) session_ = net::make_tls_session();
+    const base::TimePoint secure_by = rt::this_loop().now() + limits.handshake;
+    std::string host = host_.empty() ? address_.ip() : host_;
+    auto secured =
+        co_await net::tls_connect(std::move(*stream), std::move(tls), std::move(host), session_, wait.until(secure_by));
+    if (!secured) blame(secured.error(), secure_by);
+    co_return secured;
+}
+
+void Pool::set_tls(const net::TlsClientPtr& tls) {
+    if (tls == tls_) return;
+    tls_ = tls;
+    session_.reset();  // it was verified by other rules
+    close_idle();
+    let_go();
 }
 
 void Pool::give_back(PooledConnection connection, bool reusable, const PoolLimits& limits) {
     if (connection.shared) return;  // only its place: the connection is the others' too
-    if (!reusable || retired_ || idle_.size() >= limits.idle) return count_closed();
+    if (!reusable || retired_ || connection.tls != tls_ || idle_.size() >= limits.idle) return count_closed();
     connection.idle_since = rt::this_loop().now();
     idle_.push_back(std::move(connection));
     ++cell_->idle;

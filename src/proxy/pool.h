@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "http/http2_client.h"
+#include "net/tls.h"
 #include "proxy/traffic.h"
 #include "rt/gate.h"
 #include "rt/loop.h"
@@ -19,7 +20,8 @@ struct PooledConnection {
     std::unique_ptr<http::ClientConnection> connection;
     base::TimePoint idle_since;
     bool reused = false;
-    bool shared = false;  // a place on a connection of HTTP/2
+    bool shared = false;    // a place on a connection of HTTP/2
+    net::TlsClientPtr tls;  // the rules that it was made under
 };
 
 class Pool final : private http::Http2Client::Owner {
@@ -28,6 +30,12 @@ class Pool final : private http::Http2Client::Owner {
     ~Pool() override { close_idle(), let_go(); }
     Pool(const Pool&) = delete;
     Pool& operator=(const Pool&) = delete;
+
+    // Connections from now on speak TLS by these rules; nullptr: plain (the default). Idle ones that were made under
+    // other rules are closed.
+    void set_tls(const net::TlsClientPtr& tls);
+    // That the instance's certificate must name; "": its address.
+    void set_host(const std::string& host) { host_ = host; }
 
     // A usable connection: an idle one, a place on a shared one, or a new one. The pool must stay meanwhile (the
     // instance is held). Shared connections run in `connections` and may outlive the pool there.
@@ -49,7 +57,10 @@ class Pool final : private http::Http2Client::Owner {
     void let_go();
     void count_closed() { --cell_->open, ++cell_->closed; }
     [[nodiscard]] std::optional<PooledConnection> idle_one();
-    [[nodiscard]] rt::Task<base::Result<std::unique_ptr<net::Stream>>> open(const PoolLimits& limits, rt::Wait wait);
+    [[nodiscard]] rt::Task<base::Result<std::unique_ptr<net::Stream>>> open(const PoolLimits& limits,
+                                                                            net::TlsClientPtr tls, rt::Wait wait);
+    [[nodiscard]] rt::Task<base::Result<std::unique_ptr<net::Stream>>> connect(const PoolLimits& limits,
+                                                                               net::TlsClientPtr tls, rt::Wait wait);
     [[nodiscard]] rt::Task<base::Result<PooledConnection>> share(const PoolLimits& limits,
                                                                  const http::ClientLimits& client,
                                                                  rt::Gate& connections, rt::Wait wait);
@@ -59,6 +70,9 @@ class Pool final : private http::Http2Client::Owner {
 
     net::Address address_;
     telemetry::PoolCell* cell_;
+    net::TlsClientPtr tls_;
+    std::string host_;
+    std::shared_ptr<net::TlsSession> session_;  // to be resumed by the next connection
     bool retired_ = false;
     std::vector<PooledConnection> idle_;  // the youngest last
 

@@ -31,7 +31,8 @@ rt::Task<base::Result<PooledConnection>> Pool::share(const PoolLimits& limits, c
         }
         opening_ = true;
         // For all who wait: the deadline of one of them, or its cancel, must not end it for the others.
-        auto stream = co_await open(limits, {base::kNever, nullptr});
+        const net::TlsClientPtr tls = tls_;
+        auto stream = co_await open(limits, tls, {base::kNever, nullptr});
         opening_ = false;
         if (!stream) {
             ++failures_;
@@ -39,11 +40,12 @@ rt::Task<base::Result<PooledConnection>> Pool::share(const PoolLimits& limits, c
             changed_.notify_all();
             co_return base::fail(std::move(stream.error()));
         }
-        const http::Http2Client::Options options{.limits = client, .idle_for = limits.shared_idle_for};
+        const http::Http2Client::Options options{
+            .limits = client, .idle_for = limits.shared_idle_for, .scheme = tls == nullptr ? "http" : "https"};
         http::Http2Client& opened = http::Http2Client::start(connections, std::move(*stream), options, this);
         PooledConnection place{.connection = opened.lend(), .shared = true};
         shared_.push_back(&opened);
-        if (retired_) let_go();  // meanwhile: for this request only
+        if (retired_ || tls != tls_) let_go();  // meanwhile: for this request only
         changed_.notify_all();
         co_return place;
     }

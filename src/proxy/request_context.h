@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "http/exchange.h"
 #include "proxy/cause.h"
+#include "proxy/mirror.h"
 #include "proxy/route.h"
 #include "proxy/route_table.h"
 #include "telemetry/record.h"
@@ -28,6 +29,8 @@ struct RequestContext {
     telemetry::Record record;
     Denial refusal{Cause::none, {}};  // set by whoever refuses
     bool idempotent = false;          // may be sent twice
+    Mirrors::CopyPtr mirror;          // while its body is not whole yet
+    std::string_view set_cookie;      // for the answer: names the instance that the client is to stay with
 
     // Path and query as the service gets them: rewritten where the route says so.
     [[nodiscard]] std::string_view target() {

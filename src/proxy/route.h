@@ -10,22 +10,18 @@
 
 #include "codec/http1.h"
 #include "proxy/cause.h"
+#include "proxy/field_match.h"
 #include "proxy/path.h"
+#include "proxy/shaping.h"
 #include "proxy/traffic.h"
 
 namespace tl::proxy {
 
 class Filter;
 
-// "*.example.com" or an exact host, without port, lower case; "" matches every host.
-struct FieldMatch {
-    std::string name;                  // header name (any case) or query key
-    std::optional<std::string> value;  // nullopt: present with whatever value
-};
-
 struct RouteRule {
     std::string name;  // as users see it: "GET /api/orders/*"
-    std::string host;
+    std::string host;  // exact, or "*.example.com", without port, lower case; "" matches every host
     PathPattern path;
     std::vector<std::string> methods;  // empty: all
     std::vector<FieldMatch> headers;
@@ -46,6 +42,7 @@ struct Route {
     std::optional<Denial> denial;
     std::optional<PathTemplate> rewrite;
     TrafficRule traffic;
+    ShapingPtr shaping;                                  // nullptr: nothing of the kind
     std::vector<std::shared_ptr<const Filter>> filters;  // in the order in which they see the request
     uint32_t id = 0;                                     // name ids of telemetry
     uint32_t service_id = 0;

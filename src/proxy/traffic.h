@@ -6,6 +6,8 @@
 #include <cstdint>
 
 #include "base/clock.h"
+#include "net/tls.h"
+#include "proxy/balance.h"
 
 namespace tl::proxy {
 
@@ -21,6 +23,7 @@ struct PoolLimits {
     base::Duration connect = std::chrono::seconds{1};
     size_t shared = 8;  // connections of HTTP/2 to each instance, of each core
     base::Duration shared_idle_for = std::chrono::seconds{60};
+    base::Duration handshake = std::chrono::seconds{3};  // of TLS, once connected
 };
 
 // What a service speaks: where it is not said, what everything speaks.
@@ -29,6 +32,8 @@ enum class Protocol : uint8_t { http1, http2 };
 struct UpstreamRule {
     PoolLimits pool;
     Protocol protocol = Protocol::http1;
+    net::TlsClientPtr tls;  // connections speak TLS by these rules; nullptr: plain
+    BalanceRule balance;
 };
 
 }  // namespace tl::proxy

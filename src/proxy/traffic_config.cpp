@@ -31,19 +31,23 @@ TrafficRule TrafficOverride::over(TrafficRule rule) const {
 }
 
 const Object<TrafficConfig>& traffic_schema() {
-    static const auto schema = Object<TrafficConfig>("a service's traffic")
-                                   .field("timeout", &TrafficConfig::timeout, duration().range(1ms, 1h))
-                                   .doc("For requests to this service: until the head of its answer, retries included.")
-                                   .field("stream_idle", &TrafficConfig::stream_idle, duration().range(1ms, 24h))
-                                   .doc("Silence after which a streamed answer or an upgraded connection to it ends.")
-                                   .field("retry", &TrafficConfig::retry, retry_schema())
-                                   .doc("Tries of a request to this service on other instances.")
-                                   .field("protocol", &TrafficConfig::protocol,
-                                          manifest::one_of<Protocol>({{"http1", Protocol::http1},  //
-                                                                      {"http2", Protocol::http2}}))
-                                   .doc(
-                                       "What the service speaks: http2 is HTTP/2 in cleartext by prior knowledge "
-                                       "(h2c). Clients may speak either, whatever the service speaks.");
+    static const auto schema =
+        Object<TrafficConfig>("a service's traffic")
+            .field("timeout", &TrafficConfig::timeout, duration().range(1ms, 1h))
+            .doc("For requests to this service: until the head of its answer, retries included.")
+            .field("stream_idle", &TrafficConfig::stream_idle, duration().range(1ms, 24h))
+            .doc("Silence after which a streamed answer or an upgraded connection to it ends.")
+            .field("retry", &TrafficConfig::retry, retry_schema())
+            .doc("Tries of a request to this service on other instances.")
+            .field("protocol", &TrafficConfig::protocol,
+                   manifest::one_of<Protocol>({{"http1", Protocol::http1},  //
+                                               {"http2", Protocol::http2}}))
+            .doc(
+                "What the service speaks: http2 is HTTP/2, under TLS by ALPN, else in cleartext by prior "
+                "knowledge (h2c). Clients may speak either, whatever the service speaks.")
+            .field("balance", &TrafficConfig::balance, balance_schema().or_scalar("policy"))
+            .doc("How requests are spread over its instances: a policy, or a map.")
+            .include(&TrafficConfig::shaping, shaping_schema());
     return schema;
 }
 
@@ -57,7 +61,8 @@ const Object<TrafficOverride>& traffic_override_schema() {
                                    .default_is("the service's stream_idle")
                                    .field("retry", &TrafficOverride::retry, retry_schema())
                                    .doc("Tries on other instances.")
-                                   .default_is("the service's retry");
+                                   .default_is("the service's retry")
+                                   .include(&TrafficOverride::shaping, shaping_schema());
     return schema;
 }
 

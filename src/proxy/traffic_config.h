@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "manifest/schema.h"
+#include "proxy/balance_config.h"
+#include "proxy/shaping_config.h"
 #include "proxy/traffic.h"
 
 namespace tl::proxy {
@@ -19,15 +21,21 @@ struct TrafficConfig {
     base::Duration stream_idle = TrafficRule{}.stream_idle;
     RetryConfig retry;
     Protocol protocol = Protocol::http1;
+    BalanceConfig balance;
+    ShapingConfig shaping;
 
     [[nodiscard]] TrafficRule request_rule() const;
-    [[nodiscard]] UpstreamRule upstream_rule() const { return {.protocol = protocol}; }
+    // `secret` hides instances in sticky cookies.
+    [[nodiscard]] UpstreamRule upstream_rule(base::HashKey secret) const {
+        return {.pool = {}, .protocol = protocol, .tls = nullptr, .balance = balance.rule(secret)};
+    }
 };
 
 struct TrafficOverride {
     std::optional<base::Duration> timeout;
     std::optional<base::Duration> stream_idle;
     std::optional<RetryConfig> retry;
+    ShapingConfig shaping;
 
     // The service's rule as this route has it.
     [[nodiscard]] TrafficRule over(TrafficRule rule) const;

@@ -1,5 +1,5 @@
-// One service as one core sees it: its instances, and who gets the next request. Lives as long as the engine, across
-// reloads, so that pools and counts carry over. One core; no locks.
+// One service as one core sees it: its instances, and who gets the next request. Lives across reloads, so
+// that pools and counts carry over, until no snapshot and no request names the service. One core; no locks.
 #pragma once
 
 #include <memory>
@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "proxy/balancer.h"
 #include "proxy/endpoints.h"
 #include "proxy/instance.h"
+#include "proxy/subsets.h"
 #include "proxy/traffic.h"
 
 namespace tl::proxy {
@@ -20,20 +20,28 @@ class Upstream {
         : service_(std::move(service)), names_(&names), cell_(&cell) {}
 
     // Takes over a newer set; instances that stay keep their connections and counts.
-    void apply(const EndpointSetPtr& set);
-    void change_rule(const UpstreamRule& rule) { rule_ = rule; }
+    void apply(const EndpointSetPtr& set, base::TimePoint now);
+    void change_rule(const UpstreamRule& rule);
 
-    // The instance for the next request, leaving out those whose serials are in `tried` unless all were. nullptr: there
-    // is none.
-    [[nodiscard]] Instance* pick(base::Random& random, std::span<const uint64_t> tried) {
-        return tried.empty() ? pick_least_of_two(current_, random) : pick_untried(current_, random, tried);
-    }
+    // The instance for the next request. One that is ejected or was tried only if there is no other. nullptr: there is
+    // none.
+    [[nodiscard]] Instance* pick(const Selector& where, const Pick& want) { return subsets_.pick(where, want); }
+    // Whether an instance of that version may get requests.
+    [[nodiscard]] bool has(telemetry::NameId version) { return subsets_.has(version); }
+    // What a sticky cookie calls it; nullptr: none that may get requests is called so.
+    [[nodiscard]] Instance* find_token(uint64_t token) const;
 
     void hold(Instance& instance) { ++instance.active; }
+    // How long an attempt took to its answer, or to its failure.
+    void observe(Instance& instance, Outcome outcome, base::Duration took) {
+        if (rule_.balance.policy == Policy::peak_ewma) observe_latency(instance, outcome, took);
+    }
     void release(Instance& instance);
-    // Closes connections that have been idle too long or that an instance has closed.
+    // What has to be done every second: connections that have been idle too long are closed, instances that start
+    // slowly get more.
     void sweep(base::TimePoint now);
 
+    [[nodiscard]] telemetry::PoolCell& counters() { return *cell_; }
     [[nodiscard]] const std::string& service() const { return service_; }
     [[nodiscard]] const UpstreamRule& rule() const { return rule_; }
     [[nodiscard]] const EndpointSetPtr& set() const { return set_; }
@@ -44,6 +52,10 @@ class Upstream {
 
   private:
     [[nodiscard]] Instance* find(std::string_view id) const;
+    static void observe_latency(Instance& instance, Outcome outcome, base::Duration took);
+    void arrange();
+    // The share of each instance by its weight and age; true if one has changed.
+    bool ramp_up(base::TimePoint now);
 
     std::string service_;
     telemetry::NameTable* names_;
@@ -51,6 +63,9 @@ class Upstream {
     UpstreamRule rule_;
     EndpointSetPtr set_;
     uint64_t made_ = 0;  // instances so far
+    base::Random random_ = base::Random::from_kernel();
+    Subsets subsets_;
+    bool ramping_ = false;  // an instance starts slowly
     std::vector<Instance*> current_;
     std::vector<std::unique_ptr<Instance>> all_;  // current and retired
 };

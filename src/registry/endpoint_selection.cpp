@@ -51,7 +51,11 @@ Selection select_endpoints(std::string_view service, std::vector<Candidate> cand
     for (Candidate& candidate : candidates) {
         const bool used = candidate.state == InstanceState::healthy ||
                           (selection.panic && candidate.state == InstanceState::unhealthy);
-        if (used) selection.endpoints.push_back(std::move(candidate.endpoint));
+        if (used) {
+            selection.endpoints.push_back(std::move(candidate.endpoint));
+        } else if (candidate.state == InstanceState::unhealthy) {
+            selection.unwell.push_back(std::move(candidate.endpoint));
+        }
     }
     if (selection.panic) {
         selection.reason = panic_reason(healthy, all, panic_threshold);

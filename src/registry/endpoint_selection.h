@@ -16,6 +16,7 @@ struct Candidate {
 
 struct Selection {
     std::vector<proxy::Endpoint> endpoints;  // in the candidates' order
+    std::vector<proxy::Endpoint> unwell;     // unhealthy ones that are not used
     std::string reason;                      // of panic or emptiness; "" otherwise
     bool panic = false;
 };

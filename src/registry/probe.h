@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "net/address.h"
+#include "net/tls.h"
 #include "registry/config.h"
 #include "registry/needs.h"
 #include "rt/cancel.h"
@@ -17,6 +17,8 @@ struct ProbeRequest {
     std::string instance;
     net::Address address;
     HealthConfig config;
+    net::TlsClientPtr tls;  // nullptr: plain
+    std::string host;       // that the certificate must name; "": the address
 };
 
 struct ProbeResult {

@@ -28,11 +28,7 @@ struct Publisher::Topic {
 namespace {
 
 bool same(const proxy::EndpointSet& set, const Selection& selection) {
-    return set.reason == selection.reason &&
-           std::ranges::equal(
-               set.endpoints, selection.endpoints, [](const proxy::Endpoint& a, const proxy::Endpoint& b) {
-                   return a.id == b.id && a.address == b.address && a.version == b.version && a.weight == b.weight;
-               });
+    return set.reason == selection.reason && set.endpoints == selection.endpoints && set.unwell == selection.unwell;
 }
 
 }  // namespace
@@ -55,6 +51,7 @@ void Publisher::publish(std::string_view service, Selection selection) {
     set->service = service;
     set->revision = ++newest_;
     set->endpoints = std::move(selection.endpoints);
+    set->unwell = std::move(selection.unwell);
     set->reason = std::move(selection.reason);
     topic->last = set;
     ++topic->propagation.published;

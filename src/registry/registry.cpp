@@ -70,7 +70,7 @@ base::Result<void> Registry::add_service(ServiceSpec spec) {
 base::Result<void> Registry::update_service(ServiceSpec spec) {
     const ServicePtr service = find_service(spec.name);
     if (!service) return base::fail(no_service(spec.name));
-    const bool new_probes = !(service->spec.config.health == spec.config.health);
+    const bool new_probes = !(service->spec.config.health == spec.config.health) || service->spec.tls != spec.tls;
     service->spec = std::move(spec);
     if (new_probes) {
         for (const InstancePtr& instance : service->instances) {
@@ -115,12 +115,46 @@ base::Result<void> Registry::add_instance(InstanceSpec spec) {
     return {};
 }
 
+base::Result<void> Registry::restore(std::string_view name, std::vector<Known> instances) {
+    const ServicePtr service = find_service(name);
+    if (!service) return base::fail(no_service(name));
+    for (Known& known : instances) {
+        if (find_instance(known.spec.id)) {
+            return base::fail(base::Code::conflict, fmt::format("there is an instance \"{}\" already", known.spec.id));
+        }
+        auto instance = std::make_shared<Instance>();
+        instance->spec = std::move(known.spec);
+        instance->service = service;
+        instance->state = known.state;
+        instance->reason = std::move(known.reason);
+        instance->since = known.since;
+        instance->last_probe = std::move(known.last_probe);
+        service->instances.push_back(instance);
+        instances_.emplace(instance->spec.id, instance);
+    }
+    publish(*service);
+    const auto all = service->instances;
+    for (const InstancePtr& instance : all) go_on_watching(instance);
+    service->changed.notify_all();
+    return {};
+}
+
 base::Result<void> Registry::remove_instance(std::string_view id, std::string_view reason) {
     const InstancePtr instance = find_instance(id);
     if (!instance) return base::fail(no_instance(id));
     change(*instance, InstanceState::gone, std::string{reason});
     std::erase(instance->service->instances, instance);
     instances_.erase(instance->spec.id);
+    return {};
+}
+
+base::Result<void> Registry::place_instance(std::string_view id, Placement placement) {
+    const InstancePtr instance = find_instance(id);
+    if (!instance) return base::fail(no_instance(id));
+    instance->spec.version = std::move(placement.version);
+    instance->spec.zone = std::move(placement.zone);
+    instance->spec.weight = placement.weight;
+    publish(*instance->service);
     return {};
 }
 
@@ -154,7 +188,12 @@ void Registry::publish(Service& service) {
     candidates.reserve(service.instances.size());
     for (const InstancePtr& instance : service.instances) {
         const InstanceSpec& spec = instance->spec;
-        candidates.push_back({{.id = spec.id, .address = spec.address, .version = spec.version, .weight = spec.weight},
+        candidates.push_back({{.id = spec.id,
+                               .address = spec.address,
+                               .version = spec.version,
+                               .zone = spec.zone,
+                               .weight = spec.weight,
+                               .host = spec.host},
                               instance->state});
     }
     Selection selection =
@@ -182,6 +221,9 @@ RegistrySnapshot Registry::snapshot() const {
             view.instances.push_back({.id = instance->spec.id,
                                       .address = instance->spec.address,
                                       .version = instance->spec.version,
+                                      .zone = instance->spec.zone,
+                                      .weight = instance->spec.weight,
+                                      .host = instance->spec.host,
                                       .state = instance->state,
                                       .reason = instance->reason,
                                       .since = instance->since,

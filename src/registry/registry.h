@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "net/tls.h"
 #include "proxy/endpoints.h"
 #include "registry/needs.h"
 #include "registry/snapshot.h"
@@ -24,6 +25,7 @@ inline constexpr size_t kHistory = 64;          // changes kept for each service
 struct ServiceSpec {
     std::string name;
     ServiceHealthConfig config;
+    net::TlsClientPtr tls;  // probes speak TLS by these rules; nullptr: plain
 };
 
 enum class Origin : uint8_t {
@@ -36,8 +38,17 @@ struct InstanceSpec {
     std::string service;
     net::Address address;
     std::string version;
+    std::string zone = {};  // where it runs; "": nobody said
     uint32_t weight = 1;
     Origin origin = Origin::process;
+    std::string host;  // that its certificate must name, where the service speaks TLS
+};
+
+// What balancers know of an instance beside its address; may change while it runs.
+struct Placement {
+    std::string version;
+    std::string zone;
+    uint32_t weight = 1;
 };
 
 struct RegistryOptions {
@@ -70,8 +81,21 @@ class Registry {
     // ---- instances. Errors: conflict (the id is in use), not_found, too_large (kMostInstances)
     // `starting` until its first probes succeed; `healthy` at once if it is not probed.
     [[nodiscard]] base::Result<void> add_instance(InstanceSpec spec);
+    // Instances of a service without any, in the states in which the program before this one knew them: published as
+    // one set, so that nobody is without an instance for a moment, and then probed as ever. Errors: not_found,
+    // conflict.
+    struct Known {
+        InstanceSpec spec;
+        InstanceState state = InstanceState::starting;
+        std::string reason;
+        base::WallTime since;
+        std::string last_probe;
+    };
+    [[nodiscard]] base::Result<void> restore(std::string_view service, std::vector<Known> instances);
     // It has ended or will never answer again: published at once, waits for it end. The id is free afterwards.
     [[nodiscard]] base::Result<void> remove_instance(std::string_view id, std::string_view reason);
+    // What balancers are to know of it from now on. Errors: not_found.
+    [[nodiscard]] base::Result<void> place_instance(std::string_view id, Placement placement);
     // Nothing new goes to it from now on. Resumes when every balancer has acknowledged that and nothing is in flight to
     // it, or when it is gone. Errors: not_found, timeout and cancelled; it is draining then all the same.
     [[nodiscard]] rt::Task<base::Result<void>> drain(std::string id, std::string reason, rt::Wait wait);
@@ -107,6 +131,7 @@ class Registry {
     [[nodiscard]] rt::Task<base::Result<void>> until_idle(InstancePtr instance, rt::Wait wait);
     // registry_health.cpp
     void begin_watch(const InstancePtr& instance);
+    void go_on_watching(const InstancePtr& instance);
     [[nodiscard]] rt::Task<void> watch(InstancePtr instance, std::shared_ptr<rt::Cancel> life);
     [[nodiscard]] rt::Task<void> retry_later(InstancePtr instance, std::shared_ptr<rt::Cancel> life);
 

@@ -27,13 +27,23 @@ void Registry::begin_watch(const InstancePtr& instance) {
     }
 }
 
+// One without probes that callers saw fail waits for its next try, as it did before.
+void Registry::go_on_watching(const InstancePtr& instance) {
+    const bool fallen = instance->kind() == ProbeKind::none && instance->state == InstanceState::unhealthy;
+    if (!fallen) return begin_watch(instance);
+    instance->life = std::make_shared<rt::Cancel>(&life_);
+    gate_.spawn("registry retry", retry_later(instance, instance->life));
+}
+
 rt::Task<void> Registry::watch(InstancePtr instance, std::shared_ptr<rt::Cancel> life) {
     const HealthConfig config = instance->service->spec.config.health;
     const ProbeRequest request{.kind = instance->kind(),
                                .service = instance->spec.service,
                                .instance = instance->spec.id,
                                .address = instance->spec.address,
-                               .config = config};
+                               .config = config,
+                               .tls = instance->service->spec.tls,
+                               .host = instance->spec.host};
     ProbePace pace{config};
     while (!life->requested()) {
         const uint64_t began = instance->changes;

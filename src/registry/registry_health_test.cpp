@@ -296,4 +296,48 @@ TEST(Fault, a_flaky_probe_never_empties_a_service_of_two) {
     });
 }
 
+TEST(RegistryRestore, publishes_all_instances_of_before_at_once_in_their_states) {
+    in_world([](World& world) -> rt::Task<void> {
+        world.add_service(World::unprobed());
+        const size_t before = world.sink.sets.size();
+        const auto known = [](std::string id, InstanceState state) {
+            return Registry::Known{
+                .spec = {.id = std::move(id), .service = "orders", .address = net::Address::loopback(9)},
+                .state = state,
+                .reason = "as it was",
+                .since = base::WallTime{std::chrono::seconds{7}}};
+        };
+        const auto restored = world.registry.restore(
+            "orders", {known("orders-1", InstanceState::healthy), known("orders-2", InstanceState::unhealthy),
+                       known("orders-3", InstanceState::healthy)});
+        EXPECT_TRUE(restored.has_value());
+        EXPECT_EQ(world.sink.sets.size(), before + 1) << "one set after the other: for a moment somebody is missing";
+        EXPECT_EQ(world.sink.now("orders"), "orders-1 orders-3");
+        EXPECT_EQ(world.view("orders-1").reason, "as it was");
+        EXPECT_EQ(world.view("orders-1").since, base::WallTime{std::chrono::seconds{7}});
+        EXPECT_EQ(world.state("orders-2"), InstanceState::unhealthy) << "nobody has tried it since";
+        const auto again = world.registry.restore("orders", {known("orders-1", InstanceState::healthy)});
+        EXPECT_EQ(code_of(again), base::Code::conflict);
+        const auto nobody = world.registry.restore("users", {});
+        EXPECT_EQ(code_of(nobody), base::Code::not_found);
+        co_return;
+    });
+}
+
+TEST(RegistryRestore, goes_on_probing) {
+    in_world([](World& world) -> rt::Task<void> {
+        HealthServer server;
+        server.status = 503;
+        world.add_service(World::quick());
+        Registry::Known known{.spec = {.id = "orders-1", .service = "orders", .address = server.address()},
+                              .state = InstanceState::healthy};
+        std::vector<Registry::Known> all;
+        all.push_back(std::move(known));
+        EXPECT_TRUE(world.registry.restore("orders", std::move(all)).has_value());
+        EXPECT_EQ(world.state("orders-1"), InstanceState::healthy);
+        co_await world.expect("orders-1", InstanceState::unhealthy);
+        co_await server.stop();
+    });
+}
+
 }  // namespace tl::registry

@@ -273,4 +273,22 @@ TEST(Registry, the_history_keeps_the_last_changes_with_their_reasons) {
     });
 }
 
+TEST(Registry, what_balancers_know_of_an_instance_may_change_while_it_runs) {
+    in_world([](World& world) -> rt::Task<void> {
+        world.add_service(World::unprobed());
+        world.add("orders-1", nowhere());
+        const size_t published = world.sink.sets.size();
+        EXPECT_TRUE(world.registry.place_instance("orders-1", {"2", "east", 3}).has_value());
+        EXPECT_EQ(world.sink.sets.size(), published + 1);
+        const proxy::Endpoint& endpoint = world.sink.sets.back()->endpoints.at(0);
+        EXPECT_EQ(endpoint.version, "2");
+        EXPECT_EQ(endpoint.zone, "east");
+        EXPECT_EQ(endpoint.weight, 3U);
+        EXPECT_TRUE(world.registry.place_instance("orders-1", {"2", "east", 3}).has_value());
+        EXPECT_EQ(world.sink.sets.size(), published + 1);  // nothing new, nothing published
+        EXPECT_FALSE(world.registry.place_instance("orders-9", {}).has_value());
+        co_return;
+    });
+}
+
 }  // namespace tl::registry

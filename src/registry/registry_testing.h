@@ -135,7 +135,9 @@ struct World {
         config.health.none = true;
         return config;
     }
-    void add_service(ServiceHealthConfig config) { EXPECT_TRUE(registry.add_service({"orders", std::move(config)}).has_value()); }
+    void add_service(ServiceHealthConfig config) {
+        EXPECT_TRUE(registry.add_service({"orders", std::move(config)}).has_value());
+    }
     void add(std::string id, net::Address address, Origin origin = Origin::process) {
         const InstanceSpec spec{
             .id = std::move(id), .service = "orders", .address = address, .version = "1", .origin = origin};

@@ -43,6 +43,8 @@ TEST(Selection, healthy_instances_only_above_the_threshold) {
     const Selection selection =
         select_endpoints("orders", candidates({healthy, unhealthy, healthy, starting, draining}), 0.5);
     EXPECT_EQ(ids(selection), "13");
+    ASSERT_EQ(selection.unwell.size(), 1U);  // starting and draining ones are not missing
+    EXPECT_EQ(selection.unwell[0].id, "2");
     EXPECT_EQ(selection.reason, "");
     EXPECT_FALSE(selection.panic);
 }

@@ -24,6 +24,9 @@ struct InstanceView {
     std::string id;
     net::Address address;
     std::string version;
+    std::string zone;
+    uint32_t weight = 1;
+    std::string host;  // that its certificate must name; "": the service does not speak TLS
     InstanceState state = InstanceState::starting;
     std::string reason;  // of the last change of state
     base::WallTime since;

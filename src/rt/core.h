@@ -2,8 +2,10 @@
 // Owned by app/. Objects made on a core die on it: hand them over by run_on or post.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -26,9 +28,23 @@ class Core {
     [[nodiscard]] Loop& loop() { return *loop_; }
     [[nodiscard]] const std::string& name() const { return name_; }
 
+    // For a fork, which takes along the memory but none of the threads: park() lets the thread leave its loop between
+    // two turns, so that nothing of what runs there is on its stack, and blocks until then; false: it was busy until
+    // `deadline`, and runs on. leave() ends a parked thread. go_on() runs the same loop again, by the parked thread or
+    // by a new one (in the fork, too), and does nothing when it runs. From the thread that made the core.
+    [[nodiscard]] bool park(base::TimePoint deadline);
+    void leave();
+    void go_on();
+
   private:
+    void run_thread();
+
     std::string name_;
     std::unique_ptr<Loop> loop_;
+    std::binary_semaphore parked_{0};
+    std::binary_semaphore released_{0};
+    bool is_parked_ = false;
+    std::atomic<bool> leaving_ = false;
     std::thread thread_;
 };
 

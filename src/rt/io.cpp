@@ -39,14 +39,18 @@ void Readiness::on_events(uint32_t events) {
         events |= EPOLLIN | EPOLLOUT;
         if (hang_up_ != nullptr) hang_up_->request();
     }
-    if ((events & (EPOLLIN | EPOLLRDHUP)) != 0) {
+    const bool in = (events & (EPOLLIN | EPOLLRDHUP)) != 0;
+    const bool out = (events & EPOLLOUT) != 0;
+    if (in || (out && reader_takes_writable_)) {
         readable_ = true;
         if (reader_ != nullptr) reader_->wake();
     }
-    if ((events & EPOLLOUT) != 0) {
+    if (out || (in && writer_takes_readable_)) {
         writable_ = true;
         if (writer_ != nullptr) writer_->wake();
     }
+    if (out) reader_takes_writable_ = false;
+    if (in) writer_takes_readable_ = false;
 }
 
 }  // namespace tl::rt

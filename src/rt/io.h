@@ -55,6 +55,10 @@ class Readiness {
     // for then no edge comes any more and the end must still be read.
     void clear_readable() { readable_ = finished_; }
     void clear_writable() { writable_ = false; }
+    // For protocols inside the stream (TLS), whose reading may first have to write, or the other way round: the waiter
+    // of the one direction is woken by the next edge of the other, too.
+    void read_needs_write() { readable_ = false, reader_takes_writable_ = true; }
+    void write_needs_read() { writable_ = false, writer_takes_readable_ = true; }
     // An edge since the last EAGAIN (true at first: nothing is known yet).
     [[nodiscard]] bool maybe_readable() const { return readable_; }
     // The peer has finished sending (FIN), or worse.
@@ -87,6 +91,8 @@ class Readiness {
     bool writable_ = true;
     bool finished_ = false;
     bool hung_up_ = false;
+    bool reader_takes_writable_ = false;
+    bool writer_takes_readable_ = false;
 };
 
 }  // namespace tl::rt

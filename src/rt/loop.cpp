@@ -5,6 +5,8 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <fstream>
+#include <string>
 #include <system_error>
 
 #include "rt/gate.h"
@@ -123,6 +125,16 @@ void Loop::run_messages() {
         batch.swap(mailbox_);
     }
     for (Message& message : batch) message();
+}
+
+std::vector<int> Loop::descriptors() const {
+    std::vector<int> all{epoll_, event_};
+    std::ifstream watched{"/proc/self/fdinfo/" + std::to_string(epoll_)};
+    // A line a descriptor: "tfd:       12 events: ..."
+    for (std::string line; std::getline(watched, line);) {
+        if (line.starts_with("tfd:")) all.push_back(std::atoi(line.c_str() + 4));
+    }
+    return all;
 }
 
 void Loop::for_each_root(const std::function<void(const RootPromise&)>& visit) const { roots_.for_each(visit); }

@@ -50,6 +50,9 @@ class Loop {
     void arm(Timer& timer, base::TimePoint deadline) { timers_.arm(timer, deadline); }
     [[nodiscard]] bool in_loop_thread() const;
 
+    // The descriptors without which this loop cannot run, and those that it watches (from /proc), in a fork too.
+    [[nodiscard]] std::vector<int> descriptors() const;
+
     // Calls `visit` for each task that runs by itself, in order of their start (rt/dump.h).
     void for_each_root(const std::function<void(const RootPromise&)>& visit) const;
 

@@ -293,6 +293,16 @@ base::Result<Process> Process::adopt(pid_t pid, bool leads_group) {
     return process;
 }
 
+base::Result<Process> Process::take_over(pid_t pid, Target leads, int captured_stdout, int captured_stderr) {
+    Fd out{captured_stdout};
+    Fd err{captured_stderr};
+    auto process = adopt(pid, leads == Target::group);
+    if (!process) return process;
+    process->state_->out = std::move(out);
+    process->state_->err = std::move(err);
+    return process;
+}
+
 base::Result<Process> Process::spawn(const ProcessSpec& spec) {
     auto program = find_program(spec);
     if (!program) return base::fail(std::move(program.error()));

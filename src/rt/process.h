@@ -41,6 +41,11 @@ class Process {
   public:
     // The error names the step and the thing: "start ./serve: the command does not exist". Takes about a millisecond.
     [[nodiscard]] static base::Result<Process> spawn(const ProcessSpec& spec);
+    enum class Target : uint8_t { process, group };
+    // A child that runs already: the program before this one, in the same process, has started it. `leads` says whether
+    // it leads a group of its own. Takes over the read ends of its output (-1: none).
+    [[nodiscard]] static base::Result<Process> take_over(pid_t pid, Target leads, int captured_stdout = -1,
+                                                         int captured_stderr = -1);
     Process(Process&& other) noexcept;
     Process& operator=(Process&& other) noexcept;
     // Kills what still runs (the group, if it leads one) and reaps it.
@@ -50,7 +55,6 @@ class Process {
     [[nodiscard]] Task<base::Result<ExitStatus>> wait(Wait wait = {});
     [[nodiscard]] bool running();
 
-    enum class Target : uint8_t { process, group };
     // No effect on what has ended already.
     void signal(int number, Target target = Target::group);
     // Whether any process of its group still runs; the leader itself may be gone. Reads /proc when it is.

@@ -2,6 +2,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <semaphore>
+#include <thread>
 #include <vector>
 
 #include "rt/core.h"
@@ -317,6 +320,54 @@ TEST(TimerWheel, a_disarmed_timer_does_not_fire_and_one_may_disarm_another) {
     wheel.arm(victim, start + 5ms);
     wheel.advance(start + 10ms);
     EXPECT_FALSE(victim.fired);
+}
+
+TEST(Core, that_is_parked_runs_on_where_it_was_by_another_thread) {
+    Core core{"parked"};
+    std::atomic<int> turns = 0;
+    std::atomic<bool> enough = false;
+    std::binary_semaphore ended{0};
+    Gate* gate = nullptr;
+    core.loop().post([&] {
+        gate = new Gate;
+        const auto tick = [](std::atomic<int>& count, std::atomic<bool>& end) -> Task<void> {
+            while (!end) {
+                ++count;
+                co_await sleep(1ms);
+            }
+        };
+        gate->spawn("tick", tick(turns, enough), [&ended] { ended.release(); });
+    });
+    while (turns < 3) std::this_thread::yield();
+    ASSERT_TRUE(core.park(base::steady_now() + 5s));
+    core.leave();
+    const int before = turns;
+    std::this_thread::sleep_for(20ms);
+    EXPECT_EQ(turns, before) << "it runs although it is parked";
+    core.go_on();
+    while (turns < before + 3) std::this_thread::yield();
+    enough = true;
+    ended.acquire();
+    std::binary_semaphore deleted{0};
+    core.loop().post([&] {
+        delete gate;
+        deleted.release();
+    });
+    deleted.acquire();
+}
+
+TEST(Core, that_is_busy_is_not_parked_and_can_be_later) {
+    Core core{"busy"};
+    std::binary_semaphore busy{0};
+    core.loop().post([&busy] { busy.acquire(); });
+    EXPECT_FALSE(core.park(base::steady_now() + 20ms));
+    core.go_on();  // it runs: nothing to do
+    busy.release();
+    ASSERT_TRUE(core.park(base::steady_now() + 5s));
+    core.go_on();
+    std::binary_semaphore answered{0};
+    core.loop().post([&answered] { answered.release(); });
+    EXPECT_TRUE(answered.try_acquire_for(5s));
 }
 
 }  // namespace tl::rt

@@ -22,6 +22,7 @@ class Backoff {
     }
     [[nodiscard]] bool in_crash_loop(const RestartConfig& config) const { return failures_ >= config.crash_loop_after; }
     [[nodiscard]] uint32_t failures() const { return failures_; }
+    void go_on_with(uint32_t failures) { failures_ = failures; }
 
   private:
     uint32_t failures_ = 0;  // in a row

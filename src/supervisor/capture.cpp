@@ -18,9 +18,10 @@ constexpr size_t kBurst = 64 * 1024;  // then others get their turn, for a milli
 
 }  // namespace
 
-rt::Task<void> capture(int fd, CaptureOf of, LogStore& logs, rt::Wait wait) {
+rt::Task<void> capture(CapturedStream& stream, CaptureOf of, LogStore& logs, rt::Wait wait) {
     rt::Readiness io;
-    LineSplitter lines;
+    const int fd = stream.fd;
+    LineSplitter& lines = stream.lines;
     std::vector<char> bytes(kRead);
     const auto take_line = [&](std::string_view line) {
         logs.add({.time = base::wall_now(),
@@ -49,6 +50,7 @@ rt::Task<void> capture(int fd, CaptureOf of, LogStore& logs, rt::Wait wait) {
     }
     lines.finish(take_line);
     io.detach();
+    stream.fd = -1;
     ::close(fd);
 }
 

@@ -16,7 +16,13 @@ struct CaptureOf {
     Stream stream = Stream::out;
 };
 
-// Until the stream ends or `wait` is over; then closes `fd`, which it owns. `logs` outlives it.
-[[nodiscard]] rt::Task<void> capture(int fd, CaptureOf of, LogStore& logs, rt::Wait wait);
+// The stream and what it has said of a line that is not whole yet: all that another program needs to go on with it.
+struct CapturedStream {
+    int fd = -1;  // -1: it has ended
+    LineSplitter lines;
+};
+
+// Until the stream ends or `wait` is over; then closes its descriptor. `stream` and `logs` outlive it.
+[[nodiscard]] rt::Task<void> capture(CapturedStream& stream, CaptureOf of, LogStore& logs, rt::Wait wait);
 
 }  // namespace tl::supervisor

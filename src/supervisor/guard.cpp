@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 
 #include "base/log.h"
 #include "rt/io.h"
+#include "supervisor/process_title.h"
 #include "supervisor/run_state.h"
 #include "supervisor/sweep.h"
 
@@ -61,13 +61,9 @@ bool main_said_goodbye() {
     }
 }
 
-[[noreturn]] void be_guard(const GuardSpec& spec, std::string_view marker, int read_end) {
+[[noreturn]] void be_guard(const GuardSpec& spec, std::string_view marker, std::span<char> title, int read_end) {
     ::setsid();
-    ::prctl(PR_SET_NAME, kName);
-    if (spec.title != nullptr && spec.title_size > std::strlen(kName)) {
-        std::memset(spec.title, 0, spec.title_size);
-        std::memcpy(spec.title, kName, std::strlen(kName));
-    }
+    take_title(title, kName);
     ignore_stop_signals();
     keep_only(read_end);
     [[maybe_unused]] const int moved = ::chdir("/");
@@ -88,10 +84,11 @@ base::Result<void> Guard::start(GuardSpec spec) {
     spec_ = std::move(spec);
     spec_.state_dir = std::filesystem::absolute(spec_.state_dir).string();
     const std::string marker = fmt::format("{}={}", kRunVariable, spec_.run_id);
+    const std::span<char> title = title_space();  // here, for the guard may not read files
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return base::fail(base::from_errno(errno, "make the guard's pipe"));
     const pid_t pid = ::fork();
-    if (pid == 0) be_guard(spec_, marker, ends[0]);
+    if (pid == 0) be_guard(spec_, marker, title, ends[0]);
     const int number = errno;
     ::close(ends[0]);
     if (pid < 0) {
@@ -102,6 +99,12 @@ base::Result<void> Guard::start(GuardSpec spec) {
     pipe_ = ends[1];
     pid_ = pid;
     return {};
+}
+
+void Guard::take_over(GuardSpec spec, pid_t pid, int pipe) {
+    spec_ = std::move(spec);
+    pid_ = pid;
+    pipe_ = pipe;
 }
 
 rt::Task<void> Guard::watch(rt::Wait wait) {

@@ -19,8 +19,6 @@ struct GuardSpec {
     std::string run_id;
     std::string state_dir;             // its *.sock are removed
     std::vector<std::string> cgroups;  // see Cgroups::homes()
-    char* title = nullptr;             // argv[0] and the bytes of all arguments: renamed in ps; nullptr: left alone
-    size_t title_size = 0;
 };
 
 class Guard {
@@ -33,12 +31,15 @@ class Guard {
 
     // Forks the guard. Call it in main before threads are started.
     [[nodiscard]] base::Result<void> start(GuardSpec spec);
+    // One that the program before this one has started, in this process: its pid and the pipe's write end.
+    void take_over(GuardSpec spec, pid_t pid, int pipe);
     // Starts it again whenever it dies, until the wait is over. Awaited in a gate of main's loop; the Guard outlives
     // it.
     [[nodiscard]] rt::Task<void> watch(rt::Wait wait);
     // All services have been stopped: the guard exits without touching anything. Waits for it, 1 s at most.
     void clean_exit();
     [[nodiscard]] pid_t pid() const { return pid_; }
+    [[nodiscard]] int pipe() const { return pipe_; }
 
   private:
     GuardSpec spec_;

@@ -1,5 +1,6 @@
 #include "supervisor/guard.h"
 
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -166,6 +167,19 @@ TEST(Sweep, a_marker_is_found_wherever_it_stands_in_a_long_environment) {
             EXPECT_EQ(ended->signal, SIGKILL);
         }
     }());
+}
+
+TEST(Guard, is_called_by_its_own_name_where_processes_are_listed) {
+    Guard guard;
+    ASSERT_TRUE(guard.start({.run_id = make_run_id(), .state_dir = "/nowhere", .cgroups = {}}));
+    const auto listed = [&] {
+        std::ifstream in{fmt::format("/proc/{}/cmdline", guard.pid())};
+        std::string words;
+        std::getline(in, words, '\0');
+        return words;
+    };
+    EXPECT_TRUE(eventually([&] { return listed() == "trunkline-guard"; })) << listed();
+    guard.clean_exit();
 }
 
 }  // namespace tl::supervisor

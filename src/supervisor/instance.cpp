@@ -7,7 +7,6 @@
 
 #include "base/log.h"
 #include "base/units.h"
-#include "supervisor/capture.h"
 #include "supervisor/command.h"
 #include "supervisor/environment.h"
 
@@ -30,24 +29,35 @@ Instance::Instance(Workshop& shop, std::shared_ptr<const ServiceSpec> spec, std:
 
 rt::Task<void> Instance::run() {
     while (!stopping_) {
-        co_await run_once();
+        const bool waits = next_start_ != base::kNever;  // taken over in the middle of it
+        if (!waits) co_await run_once();
         const bool given_up = trust_ == Trust::successor && !was_ready_;
         if (stopping_ || given_up) break;
-        co_await back_off();
+        if (!waits) begin_back_off();
+        co_await wait_for_start();
         if (!stopping_) ++restarts_;
     }
     ended_ = true;
     changed_.notify_all();
 }
 
+// One life of its process, from the start or from where it was taken over.
 rt::Task<void> Instance::run_once() {
+    if (run_ == nullptr && !start()) co_return;
+    start_tasks();
+    // Without a deadline: how long a service runs is its own affair.
+    const auto exit = co_await run_->process.wait();
+    co_await finish(exit.value_or(rt::ExitStatus{}));
+}
+
+bool Instance::start() {
     set_state(InstanceState::starting);
     last_uptime_ = {};
     auto begun = begin();
     if (!begun) {
         last_exit_ = fmt::format("could not be started: {}", begun.error().message());
         notice(last_exit_);
-        co_return;
+        return false;
     }
     run_ = std::move(*begun);
     notice(fmt::format("started as process {} on port {}", run_->process.pid(), run_->port));
@@ -55,10 +65,7 @@ rt::Task<void> Instance::run_once() {
                                   .id = id_,
                                   .address = net::Address::loopback(run_->port),
                                   .version = spec_->run.version});
-    start_tasks();
-    // Without a deadline: how long a service runs is its own affair.
-    const auto exit = co_await run_->process.wait();
-    co_await finish(exit.value_or(rt::ExitStatus{}));
+    return true;
 }
 
 base::Result<std::unique_ptr<Instance::Run>> Instance::begin() {
@@ -85,6 +92,8 @@ base::Result<std::unique_ptr<Instance::Run>> Instance::begin() {
         return base::fail(std::move(process.error()));
     }
     auto run = std::make_unique<Run>(std::move(*process));
+    run->out.fd = run->process.take_stdout();
+    run->err.fd = run->process.take_stderr();
     run->cell = std::move(cell);
     run->port = *port;
     return run;
@@ -104,10 +113,8 @@ std::optional<CgroupCell> Instance::make_cell() {
 
 void Instance::start_tasks() {
     const rt::Wait until_end{base::kNever, &run_->output_end};
-    run_->tasks.spawn("service stdout",
-                      capture(run_->process.take_stdout(), {spec_->name, id_, Stream::out}, shop_.logs, until_end));
-    run_->tasks.spawn("service stderr",
-                      capture(run_->process.take_stderr(), {spec_->name, id_, Stream::err}, shop_.logs, until_end));
+    run_->tasks.spawn("service stdout", capture(run_->out, {spec_->name, id_, Stream::out}, shop_.logs, until_end));
+    run_->tasks.spawn("service stderr", capture(run_->err, {spec_->name, id_, Stream::err}, shop_.logs, until_end));
     run_->tasks.spawn("service health", watch_health());
 }
 
@@ -152,7 +159,7 @@ rt::Task<void> Instance::remove_cell(CgroupCell cell) {
     TL_LOG(warning, "supervisor", "{}: the cgroup {} could not be removed", id_, cell.folders.front());
 }
 
-rt::Task<void> Instance::back_off() {
+void Instance::begin_back_off() {
     const RestartConfig& rule = spec_->run.restart;
     const bool was_loop = backoff_.failures() > 0 && backoff_.in_crash_loop(rule);
     const base::Duration delay = backoff_.after_failure(last_uptime_, rule, shop_.random);
@@ -165,7 +172,10 @@ rt::Task<void> Instance::back_off() {
     } else {
         TL_LOG(warning, "supervisor", "{} {}; next start in {}", id_, last_exit_, rounded(delay));
     }
-    co_await rt::sleep(delay, &stop_);
+}
+
+rt::Task<void> Instance::wait_for_start() {
+    co_await rt::wait_for({next_start_, &stop_});
     next_start_ = base::kNever;
 }
 

@@ -11,7 +11,9 @@
 #include "rt/gate.h"
 #include "rt/process.h"
 #include "supervisor/backoff.h"
+#include "supervisor/capture.h"
 #include "supervisor/config.h"
+#include "supervisor/estate.h"
 #include "supervisor/status.h"
 #include "supervisor/workshop.h"
 
@@ -35,6 +37,11 @@ class Instance {
     // called again while it works, with an earlier deadline.
     [[nodiscard]] rt::Task<void> stop(std::string reason, base::TimePoint deadline);
 
+    // What it leaves to the same instance of the next program; and there, before run(), goes on with it: the process
+    // runs on, or the wait for the next start does. The descriptors stay open here, for the fork or exec to share.
+    [[nodiscard]] InstanceEstate estate() const;
+    [[nodiscard]] base::Result<void> take_over(const InstanceEstate& estate);
+
     // Takes over grace, deadlines and restart rules, which need no restart.
     void adopt_handling(const RunConfig& config);
     [[nodiscard]] const std::string& id() const { return id_; }
@@ -49,6 +56,8 @@ class Instance {
         std::optional<CgroupCell> cell;
         uint16_t port = 0;
         base::TimePoint since = base::steady_now();
+        CapturedStream out;
+        CapturedStream err;
         rt::Cancel gone;        // the process has ended
         rt::Cancel output_end;  // nobody waits for more output
         rt::Gate tasks;         // watches its health, reads its output
@@ -61,7 +70,9 @@ class Instance {
     [[nodiscard]] rt::Task<void> finish(rt::ExitStatus exit);
     [[nodiscard]] rt::Task<void> end_group();
     [[nodiscard]] rt::Task<void> remove_cell(CgroupCell cell);
-    [[nodiscard]] rt::Task<void> back_off();
+    [[nodiscard]] bool start();
+    void begin_back_off();
+    [[nodiscard]] rt::Task<void> wait_for_start();
     void kill_now();
 
     [[nodiscard]] std::optional<CgroupCell> make_cell();

@@ -123,6 +123,15 @@ std::vector<LogLinePtr> LogStore::of_instance(const std::string& instance, size_
     return ring == instances_.end() ? std::vector<LogLinePtr>{} : ring->second.last(most);
 }
 
+std::vector<LogLinePtr> LogStore::all() const {
+    std::vector<LogLinePtr> lines;
+    for (const auto& [service, ring] : services_) {
+        const auto kept = ring.last(LogRing::kMostLines);
+        lines.insert(lines.end(), kept.begin(), kept.end());
+    }
+    return lines;
+}
+
 std::unique_ptr<LogSubscription> LogStore::subscribe(std::string service) {
     std::unique_ptr<LogSubscription> made{new LogSubscription(std::move(service))};
     subscriptions_.push_back(*made);

@@ -74,6 +74,8 @@ class LogStore {
     [[nodiscard]] std::vector<LogLinePtr> of_instance(const std::string& instance, size_t most) const;
     // New lines of `service`, or of all when it is empty.
     [[nodiscard]] std::unique_ptr<LogSubscription> subscribe(std::string service = {});
+    // Everything that is kept, service by service, oldest first: what add() makes the same store of again.
+    [[nodiscard]] std::vector<LogLinePtr> all() const;
     void forget_instance(const std::string& instance) { instances_.erase(instance); }
     void forget_service(const std::string& service) { services_.erase(service); }
 
@@ -111,6 +113,10 @@ class LineSplitter {
     void finish(Sink line) {
         if (!partial_.empty()) flush(line);
     }
+
+    // The part of a line that came so far; for another splitter, which goes on with it.
+    [[nodiscard]] const std::string& partial() const { return partial_; }
+    void begin_with(std::string partial) { partial_ = std::move(partial); }
 
   private:
     template <class Sink>

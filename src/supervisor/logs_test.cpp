@@ -98,7 +98,8 @@ TEST(Capture, reads_a_stream_to_its_end_and_closes_it) {
     loop.run_until_done([](int in, int out) -> rt::Task<void> {
         LogStore logs;
         rt::Gate gate;
-        gate.spawn("capture", capture(in, {"orders", "orders-1", Stream::err}, logs, {}));
+        CapturedStream stream{.fd = in, .lines = {}};
+        gate.spawn("capture", capture(stream, {"orders", "orders-1", Stream::err}, logs, {}));
         for (int i = 0; i < 3; ++i) {
             EXPECT_EQ(::write(out, "li\nne", 5), 5);
             co_await rt::sleep(2ms);

@@ -63,9 +63,9 @@ TEST(Config, what_cannot_be_is_refused_at_its_place) {
 }
 
 TEST(Plan, each_kind_of_change_has_its_action_and_reason) {
-    std::vector<ServiceSpec> now{service("same"),  service("env"),  service("more"),
-                                 service("grace"), service("gone"), service("calls", {"same"}),
-                                 service("secret")};
+    std::vector<ServiceSpec> now{service("same"),   service("env"),  service("more"),
+                                 service("grace"),  service("gone"), service("calls", {"same"}),
+                                 service("secret"), service("next")};
     std::vector<ServiceSpec> next = now;
     next.erase(next.begin() + 4);
     next[1].run.env.add({"A", {}}, "1");
@@ -74,13 +74,15 @@ TEST(Plan, each_kind_of_change_has_its_action_and_reason) {
     next[2].run.replicas = 3;
     next[3].run.grace = 1s;
     next[4].calls = {"same", "env"};
-    now.back().fingerprint = "1";
-    next.back().fingerprint = "2";
+    now[6].fingerprint = "1";
+    next[5].fingerprint = "2";
+    next[6].version_of = "same";
     next.push_back(service("fresh"));
     EXPECT_EQ(said(now, next),
               "same keep\nenv restart: env and limits changed\nmore scale: 1 to 3 instances\n"
               "grace keep: grace changed: used from now on, without a restart\ncalls restart: calls changed\n"
               "secret restart: the content of its environment files or secrets changed\n"
+              "next restart: version_of changed\n"
               "fresh add: new in the manifest\ngone remove: no longer in the manifest\n");
 }
 

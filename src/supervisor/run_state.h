@@ -18,6 +18,9 @@ class StateLock {
   public:
     // Makes the folder if need be. Code::conflict names the process that holds it.
     [[nodiscard]] static base::Result<StateLock> acquire(const std::string& state_dir);
+    // The one that the program before this one held, in this process.
+    [[nodiscard]] static StateLock take_over(int fd) { return StateLock{fd}; }
+    [[nodiscard]] int fd() const { return fd_; }
     StateLock(StateLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
     StateLock& operator=(StateLock&& other) noexcept {
         std::swap(fd_, other.fd_);

@@ -24,6 +24,9 @@ class Service {
     void erase(const Instance& instance);
     // The `count` instances that will be missed least: those that do not run, then the newest.
     [[nodiscard]] std::vector<std::shared_ptr<Instance>> least_needed(size_t count) const;
+    // See Supervisor::estate. The instances that are taken over; each one's run() is the caller's to spawn.
+    [[nodiscard]] ServiceEstate estate() const;
+    [[nodiscard]] std::vector<std::shared_ptr<Instance>> take_over(const ServiceEstate& estate);
     [[nodiscard]] ServiceStatus status(bool with_usage) const;
 
     std::shared_ptr<const ServiceSpec> spec;

@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr base::Duration kLook = 500ms;   // how soon a wait for a callee notices that the callee was started
+constexpr base::Duration kLast = 500ms;   // for a change to notice that its services have been stopped
 constexpr base::Duration kMessage = 10s;  // how often a wait for a callee is reported
 
 std::string shown(base::Duration d) {
@@ -106,10 +107,14 @@ base::TimePoint Supervisor::callee_deadline(const Service& caller, const std::st
 
 std::shared_ptr<Instance> Supervisor::launch(Service& service, SpecPtr spec, Trust trust) {
     auto instance = service.add_instance(std::move(spec), trust);
-    // The frame keeps the instance as long as it runs.
-    auto run = [](std::shared_ptr<Instance> kept) -> rt::Task<void> { co_await kept->run(); };
-    gate_.spawn("instance", run(instance));
+    run(instance);
     return instance;
+}
+
+void Supervisor::run(const std::shared_ptr<Instance>& instance) {
+    // The frame keeps the instance as long as it runs.
+    auto life = [](std::shared_ptr<Instance> kept) -> rt::Task<void> { co_await kept->run(); };
+    gate_.spawn("instance", life(instance));
 }
 
 Supervisor::ServicePtr Supervisor::find(std::string_view name) const {
@@ -163,7 +168,12 @@ rt::Task<void> Supervisor::stop_all(base::TimePoint deadline) {
     }
     co_await together.closed();
     co_await gate_.closed();
-    while (changing_) co_await turn_over_.wait();
+    const base::TimePoint last =
+        deadline == base::kNever ? deadline : std::max(deadline, rt::this_loop().now()) + kLast;
+    while (changing_) {
+        const rt::Wake wake = co_await turn_over_.wait({last, nullptr});
+        if (wake == rt::Wake::timeout) break;  // stuck: whoever ends the system sees it too, and says so
+    }
     shop_.cgroups.remove_homes();
 }
 

@@ -35,6 +35,10 @@ class Supervisor {
 
     // Begins to start all services and returns; each waits for what it calls. Once.
     void start(std::vector<ServiceSpec> specs);
+    // For the next program in this process, and there instead of start(): `specs` are what was meant to run. Services
+    // of which nothing was left are started.
+    [[nodiscard]] Estate estate() const;
+    void resume(std::vector<ServiceSpec> specs, const Estate& estate);
     // Makes what runs be what `next` says, instances replaced one by one, an old one stopped only when its successor is
     // healthy. One change at a time: `wait` is for the turn; a change that has begun is ended only by stop_all.
     [[nodiscard]] rt::Task<std::vector<Outcome>> apply(std::vector<ServiceSpec> next, rt::Wait wait = {});
@@ -64,6 +68,7 @@ class Supervisor {
     [[nodiscard]] rt::Task<void> wait_for_callee(ServicePtr service, std::string callee);
     [[nodiscard]] base::TimePoint callee_deadline(const Service& caller, const std::string& callee,
                                                   base::TimePoint began) const;
+    void run(const std::shared_ptr<Instance>& instance);
     std::shared_ptr<Instance> launch(Service& service, SpecPtr spec, Trust trust);
     void adopt_order(const std::vector<ServiceSpec>& specs);
     [[nodiscard]] ServicePtr find(std::string_view name) const;

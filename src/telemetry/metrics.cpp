@@ -49,6 +49,8 @@ void PoolCell::merge(const PoolCell& other) {
     failed += other.failed;
     reused += other.reused;
     closed += other.closed;
+    mirrors += other.mirrors;
+    mirrors_dropped += other.mirrors_dropped;
     open += other.open;
     idle += other.idle;
 }
@@ -60,6 +62,9 @@ void DoorCell::merge(const DoorCell& other) {
     in_flight += other.in_flight;
     http2 += other.http2;
     for (size_t i = 0; i < http2_abuses.size(); ++i) http2_abuses[i] += other.http2_abuses[i];
+    handshakes += other.handshakes;
+    resumed += other.resumed;
+    failed_handshakes += other.failed_handshakes;
 }
 
 void MetricsData::merge(const MetricsData& other) {

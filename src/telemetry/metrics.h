@@ -81,8 +81,10 @@ struct PoolCell {
     uint64_t failed = 0;  // could not be opened
     uint64_t reused = 0;  // requests sent on a connection that had served one before
     uint64_t closed = 0;
-    int64_t open = 0;  // now, idle ones too
-    int64_t idle = 0;  // now
+    uint64_t mirrors = 0;          // copies of requests that were sent, or could not be
+    uint64_t mirrors_dropped = 0;  // one too many, or too large
+    int64_t open = 0;              // now, idle ones too
+    int64_t idle = 0;              // now
 
     void merge(const PoolCell& other);
 };
@@ -95,10 +97,13 @@ inline constexpr std::array<std::string_view, 9> kHttp2Abuses{"rapid_reset",    
 // The listening side, a cell for each kind of door.
 struct DoorCell {
     uint64_t accepted = 0;
-    uint64_t refused = 0;   // over a cap, or not HTTP
-    int64_t open = 0;       // connections now
-    int64_t in_flight = 0;  // requests now
-    uint64_t http2 = 0;     // connections that spoke HTTP/2
+    uint64_t refused = 0;     // over a cap, or not HTTP
+    int64_t open = 0;         // connections now
+    int64_t in_flight = 0;    // requests now
+    uint64_t handshakes = 0;  // of TLS, that succeeded
+    uint64_t resumed = 0;     // of those
+    uint64_t failed_handshakes = 0;
+    uint64_t http2 = 0;  // connections that spoke HTTP/2
     std::array<uint64_t, kHttp2Abuses.size()> http2_abuses{};
 
     void merge(const DoorCell& other);

@@ -173,7 +173,8 @@ void write_pools(Page& page, const SeriesTable& table, const MetricsData& data) 
     std::map<std::string_view, PoolCell> pools;  // a service may be named `other` too
     for (size_t i = 0; i < count; ++i) {
         const PoolCell& pool = data.pools[i];
-        if (pool.opened + pool.failed + pool.reused != 0) pools[table.pool(static_cast<PoolId>(i))].merge(pool);
+        if (pool.opened + pool.failed + pool.reused + pool.mirrors_dropped != 0)
+            pools[table.pool(static_cast<PoolId>(i))].merge(pool);
     }
     const auto counter = [&](std::string_view name, std::string_view help, uint64_t PoolCell::* member) {
         page.family(name, "counter", help);
@@ -184,6 +185,13 @@ void write_pools(Page& page, const SeriesTable& table, const MetricsData& data) 
     counter("trunkline_upstream_connections_closed_total", "Connections to a service that ended.", &PoolCell::closed);
     counter("trunkline_upstream_connections_reused_total", "Requests sent on a connection used before.",
             &PoolCell::reused);
+    const bool mirrored = std::ranges::any_of(
+        pools, [](const auto& one) { return one.second.mirrors + one.second.mirrors_dropped != 0; });
+    if (mirrored) {
+        counter("trunkline_mirrored_requests_total", "Copies of requests sent to a service.", &PoolCell::mirrors);
+        counter("trunkline_mirrored_requests_dropped_total", "Copies that were too large, or one too many.",
+                &PoolCell::mirrors_dropped);
+    }
     page.family("trunkline_upstream_connections", "gauge", "Open connections to a service, now.");
     for (const auto& [service, pool] : pools) {
         page.gauge({{"service", service}, {"state", "active"}}, pool.open - pool.idle);
@@ -216,6 +224,12 @@ void write_doors(Page& page, const MetricsData& data) {
                         fmt::to_string(cell.http2_abuses[i]));
         }
     }
+    page.family("trunkline_tls_handshakes_total", "counter", "TLS handshakes with clients that succeeded.");
+    each(&DoorCell::handshakes);
+    page.family("trunkline_tls_resumed_total", "counter", "TLS handshakes that resumed a session; also counted above.");
+    each(&DoorCell::resumed);
+    page.family("trunkline_tls_failures_total", "counter", "TLS handshakes with clients that failed.");
+    each(&DoorCell::failed_handshakes);
 }
 
 // One family of other rooms' samples: by label text, so that the order is fixed and no set comes twice.

@@ -61,13 +61,15 @@ struct Attempt {
 struct Record {
     static constexpr size_t kAttemptsKept = 4;
     enum Flag : uint16_t {
-        kUpgraded = 1,      // became a tunnel
-        kRetried = 2,       // more than one attempt
-        kPanic = 4,         // balanced over unhealthy instances, for lack of healthy ones
-        kClientGone = 8,    // the client left before the end
-        kOwnReply = 16,     // the answer was made here, not by the service
-        kTruncated = 32,    // the answer broke off behind its head
-        kParentGiven = 64,  // the caller sent a traceparent
+        kUpgraded = 1,       // became a tunnel
+        kRetried = 2,        // more than one attempt
+        kPanic = 4,          // balanced over unhealthy instances, for lack of healthy ones
+        kClientGone = 8,     // the client left before the end
+        kOwnReply = 16,      // the answer was made here, not by the service
+        kTruncated = 32,     // the answer broke off behind its head
+        kParentGiven = 64,   // the caller sent a traceparent
+        kMirror = 1 << 14,   // a copy of another request, whose answer nobody gets
+        kDelayed = 1 << 15,  // by fault injection
     };
 
     TraceId trace;
@@ -90,7 +92,9 @@ struct Record {
     uint8_t attempts = 0;  // made in all; the kept ones are the first three and the last
     Attempt attempt[kAttemptsKept];
     ClientAddress client;
-    ShortText<96> path;  // without the query, where secrets travel; as received
+    uint16_t version = 0;   // of the service; a NameId, as is the next
+    uint16_t mirrored = 0;  // the service that got a copy
+    ShortText<96> path;     // without the query, where secrets travel; as received
     ShortText<40> request_id;
     ShortText<11> method_text;
 

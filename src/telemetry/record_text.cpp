@@ -28,6 +28,8 @@ constexpr std::array kFlagNames = {
     FlagName{Record::kOwnReply, "own_reply", "answered by trunkline"},
     FlagName{Record::kTruncated, "truncated", "the answer broke off"},
     FlagName{Record::kParentGiven, "parent_given", ""},
+    FlagName{Record::kMirror, "mirror", "a mirrored copy, its answer was thrown away"},
+    FlagName{Record::kDelayed, "delayed", "delayed by a fault of the manifest"},
 };
 
 void append_text(std::string& out, std::string_view key, std::string_view value) {
@@ -82,7 +84,9 @@ void append_json_members(std::string& out, const Record& record, const RecordWor
     append_text(out, "path", record.path.view());
     append_text(out, "route", words.name(record.route));
     append_text(out, "service", words.name(record.service));
+    append_text(out, "version", words.name(record.version));
     append_text(out, "instance", words.name(record.instance));
+    append_text(out, "mirrored_to", words.name(record.mirrored));
     fmt::format_to(std::back_inserter(out), R"(,"status":{},"duration_ms":{:.3f})", record.status,
                    to_ms(record.duration_ns));
     if (record.first_byte_ns != 0) {

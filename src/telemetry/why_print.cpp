@@ -78,6 +78,7 @@ class Printer {
             visible(record.path.view()));
         if (record.route != kNoName) put("  route {}", visible(words_.name(record.route)));
         if (record.instance != kNoName) put("  at {}", visible(words_.name(record.instance)));
+        if (record.version != kNoName) put("  version {}", visible(words_.name(record.version)));
         out_ += '\n';
         details(hop, indent);
         for (const size_t child : hop.children) this->hop(child, depth + 1);
@@ -91,6 +92,9 @@ class Printer {
         if (record.cause != 0) {
             detail(indent, fmt::format("{}{}{}: {}", paint_.red(), words_.cause_text(record.cause), paint_.end(),
                                        words_.cause_words(record.cause)));
+        }
+        if (record.mirrored != kNoName) {
+            detail(indent, fmt::format("a copy went to {}", visible(words_.name(record.mirrored))));
         }
         if (const std::string flags = flag_words(record); !flags.empty()) detail(indent, flags);
         if (hop.place == HopPlace::continued) {

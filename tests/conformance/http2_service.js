@@ -1,4 +1,5 @@
-// A service for test_http2 that speaks HTTP/2 in cleartext (h2c) on $PORT, by Node's own http2. What its path says:
+// A service for test_http2 that speaks HTTP/2 on $PORT, by Node's own http2: in cleartext (h2c), or by TLS where
+// $TLS_CERT and $TLS_KEY name files. What its path says:
 //   /echo       JSON of what it saw            /body     {length, sha256} of what came, and the trailers that came
 //   /big?bytes=N      N bytes and their sha256       /trailers a body, and trailers behind it
 //   /only       a head that ends the stream, as gRPC's trailers-only answers do
@@ -8,6 +9,7 @@
 //   /reset      half an answer, then RST_STREAM
 // A CONNECT with :protocol (RFC 8441) is echoed byte by byte.
 'use strict';
+const fs = require('fs');
 const http2 = require('http2');
 const crypto = require('crypto');
 
@@ -73,7 +75,11 @@ const paths = {
   },
 };
 
-const server = http2.createServer({ settings: { enableConnectProtocol: true, maxConcurrentStreams: 50 } });
+const options = { settings: { enableConnectProtocol: true, maxConcurrentStreams: 50 } };
+const { TLS_CERT, TLS_KEY } = process.env;
+const server = TLS_CERT
+  ? http2.createSecureServer({ ...options, cert: fs.readFileSync(TLS_CERT), key: fs.readFileSync(TLS_KEY) })
+  : http2.createServer(options);
 server.on('stream', (stream, headers) => {
   stream.on('error', () => {});
   if (headers[':method'] === 'CONNECT') {

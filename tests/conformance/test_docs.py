@@ -5,22 +5,28 @@ An example in a fence marked "yaml test" is a whole manifest, given to `trunklin
   # expect: TEXT           a line of what check prints holds TEXT; with ": error: " in it the manifest must be refused
   # default: key: value    `check --defaults` prints this line (notes of defaults apart)
   # file: NAME: CONTENT    a file beside the manifest
+  # certificate: FILE NAMES   FILE.pem and FILE.key, signed by an authority of the test
 """
 import json
 import os
 import pathlib
 import re
 import subprocess
+import sys
 import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+from kit import certificates  # noqa: E402
+
 BINARY = os.environ.get("TRUNKLINE_BIN", str(ROOT / "build/release/bin/trunkline"))
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("src/*/README.md")),
          ROOT / "examples/shop/README.md"]
 # Each feature has a page with an example that runs.
-FEATURE_PAGES = ["manifest.md", "gateway.md", "services.md", "calls.md", "observe.md", "change.md"]
+FEATURE_PAGES = ["manifest.md", "gateway.md", "services.md", "calls.md", "observe.md", "change.md", "tls.md",
+                 "balancing.md", "traffic.md"]
 MAPS = [DOCS / "life_of_a_request.md", DOCS / "architecture.md", *sorted(DOCS.glob("decisions/*.md"))]
 FENCE = re.compile(r"^```yaml test\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -51,6 +57,12 @@ def write_example(folder, example):
         name, _, content = note.partition(": ")
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content + "\n", encoding="utf-8")
+    authority = None
+    for note in notes(example, "certificate"):
+        path, *names = note.split()
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        authority = authority or certificates.Authority(folder)
+        authority.sign(path, *names)
 
 
 def without_code(text):

@@ -32,6 +32,8 @@ struct Arguments {
     std::string service;
     std::string trace;
     std::string timeout = "1m";
+    std::string binary;
+    std::string file;
 };
 
 struct Command {
@@ -58,6 +60,9 @@ constexpr Command kSchema{"schema", "The JSON Schema of the manifest, for editor
                           "  trunkline schema > trunkline.schema.json"};
 constexpr Command kPlan{"plan", "What 'apply' would add, remove, change and restart", "  trunkline plan"};
 constexpr Command kApply{"apply", "Bring the running system to what the manifest says now", "  trunkline apply"};
+constexpr Command kUpgrade{"upgrade", "Go on as another version of Trunkline, losing no request and no service",
+                           "  ./trunkline-0.2.0 upgrade\n  trunkline upgrade --binary /opt/trunkline-0.2.0"};
+constexpr Command kTakeOver{"take-over", "Whether this program could take over from one that runs", ""};
 constexpr Command kStop{"stop", "End the system and all that it runs", "  trunkline stop"};
 constexpr Command kVersion{"version", "The version of this program", "  trunkline version --json"};
 
@@ -137,6 +142,11 @@ void Parser::add_changes() {
     add(kPlan);
     add(kApply);
     add(kRestart)->add_option("service", arguments.service, "The service")->required()->type_name("SERVICE");
+    add(kUpgrade)
+        ->add_option("--binary", arguments.binary, "The program that is to run (default: this one)")
+        ->type_name("PATH");
+    // Not for people: asked by the program that runs.
+    add(kTakeOver)->group("")->add_option("file", arguments.file)->required();
     add(kStop)
         ->add_option("--timeout", arguments.timeout, "How long to wait for the end (default 1m)")
         ->type_name("TIME");
@@ -144,7 +154,7 @@ void Parser::add_changes() {
 
 std::vector<std::string> Parser::names() const {
     std::vector<std::string> all;
-    for (const CLI::App* sub : app_.get_subcommands([](const CLI::App*) { return true; }))
+    for (const CLI::App* sub : app_.get_subcommands([](const CLI::App* each) { return !each->get_group().empty(); }))
         all.push_back(sub->get_name());
     return all;
 }
@@ -218,6 +228,7 @@ rt::Task<int> client_command(const std::string& name, Session& session, const Ar
     if (name == kWhy.name) return why_command(session, arguments.trace);
     if (name == kPlan.name) return plan_command(session);
     if (name == kApply.name) return apply_command(session);
+    if (name == kUpgrade.name) return upgrade_command(session, arguments.binary);
     if (name == kRestart.name) return restart_command(session, arguments.service);
     return stop_command(session, timeout);
 }
@@ -249,6 +260,9 @@ int dispatch(const std::string& name, const Arguments& arguments, const LocalCom
              const Terminal& terminal) {
     if (name == kVersion.name) return print_version(arguments, terminal);
     if (name == kSchema.name) return call(local.schema, SchemaOptions{.json = arguments.json}, name, terminal);
+    if (name == kTakeOver.name) {
+        return call(local.take_over, TakeOverOptions{.file = arguments.file, .json = arguments.json}, name, terminal);
+    }
     std::error_code ignored;
     auto project = find_project(arguments.manifest, std::filesystem::current_path(ignored).string());
     if (!project) return complain(terminal, arguments.json, "no_manifest", project.error().context);

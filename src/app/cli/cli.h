@@ -34,12 +34,18 @@ struct SchemaOptions {
     bool json = false;  // it is JSON anyway; on one line with this
 };
 
+struct TakeOverOptions {
+    std::string file;
+    bool json = false;
+};
+
 // What runs in this process. Each returns an exit code and says itself what went wrong. One that is nullptr is a
 // command that this program does not have.
 struct LocalCommands {
     int (*up)(const UpOptions&) = nullptr;
     int (*check)(const CheckOptions&) = nullptr;
     int (*schema)(const SchemaOptions&) = nullptr;
+    int (*take_over)(const TakeOverOptions&) = nullptr;
 };
 
 // `terminal` is where output goes; see Terminal::of_process().

@@ -51,24 +51,6 @@ bool wait_for_end(int pidfd, base::Duration patience) {
 
 std::string file_query(const Project& project) { return "?file=" + console::percent_encode(project.manifest); }
 
-// The progress of an apply or a restart, line by line; keeps the last one.
-struct ProgressPrinter final : Client::LineSink {
-    explicit ProgressPrinter(const Session& from) : session(&from) {}
-
-    void on_line(std::string_view line) override {
-        last = Json::parse(line, nullptr, false);
-        if (session->json) {
-            session->terminal.print(std::string{line} + "\n");
-            return;
-        }
-        const auto progress = console::read_view<console::ProgressLine>(last);
-        if (!progress.failed) session->terminal.print(show_progress(progress, session->terminal.colour));
-    }
-
-    const Session* session;
-    Json last = Json::object();
-};
-
 // How an operation ended, by its last line.
 int finish(const Session& session, const ProgressPrinter& printer, std::string_view what) {
     const auto last = console::read_view<console::ProgressLine>(printer.last);
@@ -83,6 +65,16 @@ int finish(const Session& session, const ProgressPrinter& printer, std::string_v
 }
 
 }  // namespace
+
+void ProgressPrinter::on_line(std::string_view line) {
+    last = Json::parse(line, nullptr, false);
+    if (session->json) {
+        session->terminal.print(std::string{line} + "\n");
+        return;
+    }
+    const auto progress = console::read_view<console::ProgressLine>(last);
+    if (!progress.failed) session->terminal.print(show_progress(progress, session->terminal.colour));
+}
 
 int report(const Session& session, const Failure& failure) {
     if (session.json) {

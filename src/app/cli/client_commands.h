@@ -23,6 +23,8 @@ struct Session {
 [[nodiscard]] rt::Task<int> plan_command(Session& session);
 [[nodiscard]] rt::Task<int> apply_command(Session& session);
 [[nodiscard]] rt::Task<int> restart_command(Session& session, std::string service);
+// `binary` "": the program that this command is.
+[[nodiscard]] rt::Task<int> upgrade_command(Session& session, std::string binary);
 [[nodiscard]] rt::Task<int> stop_command(Session& session, base::Duration patience);
 
 // `live`: drawn again every `every` until Ctrl-C.
@@ -38,6 +40,15 @@ struct LogsChoice {
     bool follow = false;
 };
 [[nodiscard]] rt::Task<int> logs_command(Session& session, LogsChoice choice);
+
+// The progress of an operation, line by line; keeps the last one.
+struct ProgressPrinter final : Client::LineSink {
+    explicit ProgressPrinter(const Session& from) : session(&from) {}
+    void on_line(std::string_view line) override;
+
+    const Session* session;
+    console::Json last = console::Json::object();
+};
 
 // Says what went wrong, as JSON on `out` or in a sentence on `err`; returns the exit code.
 int report(const Session& session, const Failure& failure);

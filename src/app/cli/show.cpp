@@ -113,11 +113,35 @@ Table instance_table(const std::vector<InstanceView>& instances, base::WallTime 
     return table;
 }
 
+// One line a certificate: whose, for how long, and what is wrong with it.
+std::string certificate_lines(const console::StatusView& status, base::WallTime now, bool colour) {
+    constexpr auto kSoon = std::chrono::hours{24 * 14};
+    std::string text;
+    for (const console::CertificateView& one : status.certificates) {
+        const bool late = one.until < now;
+        const std::string expiry =
+            late ? "expired " + words_of_age(now - one.until) + " ago" : "expires in " + words_of_age(one.until - now);
+        const Tone tone = late ? Tone::bad : one.until < now + kSoon ? Tone::warn : Tone::dim;
+        const std::string names = base::join(one.names, ", ");
+        text += fmt::format(
+            "tls       {}: {}  {}  {}  {}\n", harmless(one.used_by), harmless(names.empty() ? one.subject : names),
+            one.key, toned(fmt::format("{}, {}", expiry, base::format_time(one.until).substr(0, 10)), tone, colour),
+            harmless(one.file));
+        if (!one.problem.empty()) text += toned("          " + harmless(one.problem), Tone::bad, colour) + "\n";
+    }
+    return text;
+}
+
 std::string headline(const console::StatusView& status, bool colour) {
     std::string text = fmt::format("{}  {}  up {}  process {}", toned(harmless(status.system), Tone::strong, colour),
                                    summary(status), words_of_age(status.uptime), status.pid);
     if (status.rss > 0) text += fmt::format("  {}", words_of_bytes(status.rss));
     text += fmt::format("  revision {}\n", status.revision);
+    if (!status.upgraded.empty()) text += fmt::format("upgraded  {}\n", harmless(status.upgraded));
+    if (!status.upgrade_failed.empty()) {
+        text += fmt::format("upgrade   {}: {}\n", toned("was taken back", Tone::bad, colour),
+                            harmless(status.upgrade_failed));
+    }
     if (!status.gateway.empty()) text += fmt::format("gateway   {}\n", harmless(base::join(status.gateway, ", ")));
     if (!status.admin.empty()) text += fmt::format("admin     {}\n", harmless(status.admin));
     text += fmt::format("manifest  {}\n", harmless(status.manifest));
@@ -161,8 +185,8 @@ Tone tone_of_name(std::string_view name) {
 
 }  // namespace
 
-std::string show_status(const console::StatusView& status, base::WallTime, bool colour) {
-    std::string text = headline(status, colour);
+std::string show_status(const console::StatusView& status, base::WallTime now, bool colour) {
+    std::string text = headline(status, colour) + certificate_lines(status, now, colour);
     if (!status.services.empty()) {
         Table table = service_table();
         for (const ServiceView& service : status.services) add_service(table, service);
@@ -211,11 +235,13 @@ std::string show_routes(const std::vector<console::RouteView>& routes, bool colo
                  {"P99", true},
                  {"REMARK"}}};
     for (const console::RouteView& route : routes) {
+        std::string to = route.rewrite.empty() ? route.to : fmt::format("{} as {}", route.to, route.rewrite);
+        if (!route.shaping.empty()) to += fmt::format(" ({})", base::join(route.shaping, "; "));
         std::vector<Cell> cells{{route.name},
                                 {route.host},
                                 {route.path, Tone::strong},
                                 {conditions_of(route)},
-                                {route.rewrite.empty() ? route.to : fmt::format("{} as {}", route.to, route.rewrite)},
+                                {std::move(to)},
                                 {route.timeout > base::Duration{} ? base::format_duration(route.timeout) : ""},
                                 {route.retries > 0 ? fmt::format("{}", route.retries) : ""}};
         add_traffic(cells, route.traffic);
