@@ -18,6 +18,8 @@ Handover full() {
     left.cores = 3;
     left.started = base::WallTime{1234567891ms};
     left.revision = 7;
+    left.cookie_low = 0xfedcba9876543210;
+    left.cookie_high = 8;
     left.upgrades = 2;
     left.grace = 1500ms;
     left.lock = 4;
@@ -25,8 +27,8 @@ Handover full() {
     left.guard_pipe = 5;
     left.admin_socket = 6;
     left.doors = {{"gateway 127.0.0.1:80", "127.0.0.1:80", {10, 11, 12}}};
-    left.instances = {
-        {"orders", "orders-1", "127.0.0.1:9000", "2", "healthy", "said 200", "200", base::WallTime{5s}, true}};
+    left.instances = {{"orders", "orders-1", "127.0.0.1:9000", "2", "east", 3, "orders.example", "healthy", "said 200",
+                       "200", base::WallTime{5s}, true}};
     supervisor::InstanceEstate instance{.id = "orders-1", .version = "2"};
     instance.state = supervisor::InstanceState::crash_loop;
     instance.pid = 77;
@@ -54,6 +56,10 @@ TEST(Handover, is_read_as_it_was_written) {
     EXPECT_EQ(read->estate.services[0].instances[0].state, supervisor::InstanceState::crash_loop);
     EXPECT_EQ(read->estate.lines[0]->stream, supervisor::Stream::err);
     EXPECT_EQ(read->started, left.started);
+    EXPECT_EQ(read->cookie_low, left.cookie_low);
+    EXPECT_EQ(read->instances[0].zone, "east");
+    EXPECT_EQ(read->instances[0].weight, 3U);
+    EXPECT_EQ(read->instances[0].host, "orders.example");
     const std::vector<int> open = read->descriptors();
     EXPECT_EQ(std::set<int>(open.begin(), open.end()), (std::set<int>{4, 5, 6, 10, 11, 12, 20}));
 }

@@ -147,7 +147,8 @@ class Checker {
         }
         std::set<std::string> seen;
         for (const AddressConfig& address : service.config->address) {
-            if (seen.insert(address.at.value).second) continue;
+            // One without a place was reported when it was read.
+            if (address.at.value.empty() || seen.insert(address.at.value).second) continue;
             diagnostics_.error(address.at.at, fmt::format("\"{}\" is listed twice", address.at.value));
         }
     }

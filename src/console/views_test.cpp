@@ -16,10 +16,26 @@ StatusView full_status() {
     ServiceView service{
         "orders",   "ordering", "v2", "degraded", "one is down", "all are unhealthy", 2, 1, {"payments", "users"},
         {instance}, traffic};
-    return {"shop",       "0.1.0",   42,        time,       192s,
-            "/s",         "/m.yaml", 3,         2,          {"http://a", "http://b"},
-            "http://c",   99,        "guard",   2,          "from 0.1.0",
-            "it crashed", "by hand", {service}, {"careful"}};
+    return {"shop",
+            "0.1.0",
+            42,
+            time,
+            192s,
+            "/s",
+            "/m.yaml",
+            3,
+            2,
+            {"http://a", "http://b"},
+            {{"gateway", "/c.pem", "shop", "we", {"shop.example"}, "EC P-256", time, time, "its time is over"}},
+            "http://c",
+            99,
+            "guard",
+            2,
+            "from 0.1.0",
+            "it crashed",
+            "by hand",
+            {service},
+            {"careful"}};
 }
 
 TEST(Views, StatusReadsBackAsItWasWritten) {
