@@ -138,7 +138,8 @@ class Http2OverTls(unittest.TestCase):
         program = test_http2.find_h2spec()
         if program is None:
             self.skipTest("there is no h2spec, and go could not build it")
-        done = subprocess.run([program, "-t", "-k", "-h", "127.0.0.1", "-p", str(self.running.port), "-P", "/one/echo"],
+        done = subprocess.run([program, "-t", "-k", "-h", "127.0.0.1", "-p", str(self.running.port), "-P",
+                               test_http2.SLOWLY],
                               capture_output=True, text=True, timeout=180, check=False)
         summary = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr
         print(f"h2spec over TLS: {summary}")
