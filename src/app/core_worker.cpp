@@ -4,6 +4,8 @@
 
 namespace tl::app {
 
+static_assert(telemetry::kHttp2Abuses.size() == http::kHttp2Abuses, "a kind of abuse has no name in the metrics");
+
 void CoreWorker::apply(const PlaneSnapshotPtr& snapshot, base::TimePoint deadline) {
     std::erase_if(former_, [](const auto& door) { return door.expired(); });
     if (snapshot_ != nullptr) {
@@ -50,6 +52,10 @@ void CoreWorker::count(OpenDoor& door) {
     cell.accepted += now.accepted - door.counted.accepted;
     cell.refused += now.turned_away - door.counted.turned_away;
     cell.open += static_cast<int64_t>(now.open) - static_cast<int64_t>(door.counted.open);
+    cell.http2 += now.http2.connections - door.counted.http2.connections;
+    for (size_t i = 0; i < http::kHttp2Abuses; ++i) {
+        cell.http2_abuses[i] += now.http2.abuses[i] - door.counted.http2.abuses[i];
+    }
     door.counted = now;
     const net::TlsStats tls = door.server.tls_stats();
     cell.handshakes += tls.handshakes - door.counted_tls.handshakes;

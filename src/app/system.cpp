@@ -168,9 +168,10 @@ base::Result<void> System::register_services(const LoadedManifest& loaded) {
     for (const NamedService& service : services_of(loaded.manifest)) {
         if (service.config->version_of) continue;
         const auto tls = tls_.current().clients.find(service.name->value);
-        const registry::ServiceSpec spec{.name = service.name->value,
-                                         .config = service.config->health,
-                                         .tls = tls == tls_.current().clients.end() ? nullptr : tls->second};
+        registry::ServiceSpec spec{.name = service.name->value,
+                                   .config = service.config->health,
+                                   .tls = tls == tls_.current().clients.end() ? nullptr : tls->second};
+        spec.config.health.http2 = service.config->mesh.traffic.protocol == proxy::Protocol::http2;
         const auto updated = registry_.update_service(spec);
         if (updated) continue;
         TL_TRY(registry_.add_service(spec));

@@ -130,6 +130,7 @@ TlsStore::Server TlsStore::server_of(const LoadedManifest& loaded) const {
     const gateway::TlsConfig& tls = *config.tls;
     ServerRecipe recipe{
         .credentials = files_of(loaded.folder, tls), .local = {}, .local_names = {}, .client_ca = {}, .options = {}};
+    recipe.options.alpn = {"h2", "http/1.1"};
     recipe.options.only_13 = tls.min_version == gateway::LeastVersion::tls13;
     recipe.options.client_auth = client_auth_of(tls);
     recipe.options.tickets = tickets_;
@@ -159,11 +160,13 @@ TlsStore::Client TlsStore::client_of(const std::string& folder, const NamedServi
                         .credential = {path_of(folder, config.cert), path_of(folder, config.key)},
                         .options = {}};
     recipe.options.name = config.name;
+    const bool http2 = service.config->mesh.traffic.protocol == proxy::Protocol::http2;
+    if (http2) recipe.options.alpn = {"h2"};
     Client client;
     for (const std::string& file : {recipe.ca, recipe.credential.cert, recipe.credential.key}) {
         if (!file.empty()) client.files.push_back(file);
     }
-    client.rule = folder + "\n" + mesh::service_tls_schema().dump(config);
+    client.rule = folder + "\n" + mesh::service_tls_schema().dump(config) + (http2 ? "\nhttp2" : "");
     client.make = maker_of<Client>(std::move(recipe));
     return client;
 }

@@ -13,8 +13,8 @@ namespace {
 
 constexpr uint8_t kMostDigits = 16;
 
-// RFC 9110 6.5.1: fields that must be known before the body, or that decide who may do what. A recipient that
-// merged one of these into the head would take orders from the body.
+}  // namespace
+
 bool is_forbidden_trailer(const Header& header) {
     switch (header.field) {
         case Field::authorization:
@@ -50,8 +50,6 @@ bool is_forbidden_trailer(const Header& header) {
     }
     return false;
 }
-
-}  // namespace
 
 // What next() was given and has not used yet.
 struct ChunkedDecoder::Input {

@@ -54,18 +54,6 @@ bool parse_value(Cursor& in, Header& header) {
     return true;
 }
 
-// RFC 9110 8.6 without lists: digits only, at most 2^63-1.
-bool parse_length(std::string_view text, uint64_t& length) {
-    if (text.empty() || text.size() > 19) return false;
-    uint64_t value = 0;
-    for (const char c : text) {
-        if (!is_digit(c)) return false;
-        value = value * 10 + static_cast<uint64_t>(c - '0');  // 19 digits fit in 64 bits
-    }
-    length = value;
-    return value <= INT64_MAX;
-}
-
 // Calls `visit` with each element of a comma-separated list.
 template <class Visit>
 void for_each_element(std::string_view list, Visit visit) {
@@ -116,6 +104,17 @@ bool parse_fields(Cursor& in, uint32_t most, HeaderTable& headers, SeenFields& s
         seen.add(header.field);
         headers.push(header);
     }
+}
+
+bool parse_length(std::string_view text, uint64_t& length) {
+    if (text.empty() || text.size() > 19) return false;
+    uint64_t value = 0;
+    for (const char c : text) {
+        if (!is_digit(c)) return false;
+        value = value * 10 + static_cast<uint64_t>(c - '0');  // 19 digits fit in 64 bits
+    }
+    length = value;
+    return value <= INT64_MAX;
 }
 
 BodyLength body_length(const HeaderTable& headers, const SeenFields& seen, uint8_t minor) {

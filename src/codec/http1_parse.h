@@ -42,6 +42,17 @@ struct Cursor {
     bool version(uint8_t& minor);
 };
 
+// What both versions of HTTP have in common. The longest method that is taken, in bytes.
+inline constexpr size_t kLongestMethod = 32;
+[[nodiscard]] Method method_of(std::string_view text);
+// Path and query of an origin form; an empty path is "/".
+void split_query(std::string_view path_and_query, RequestHead& head);
+// RFC 9110 8.6 without lists: digits only, at most 2^63-1.
+[[nodiscard]] bool parse_length(std::string_view text, uint64_t& length);
+// RFC 9110 6.5.1: fields that must be known before the body, or that decide who may do what. A recipient that
+// merged one of these into the head would take orders from the body.
+[[nodiscard]] bool is_forbidden_trailer(const Header& header);
+
 // Which of the known fields came, and which more than once: one bit each.
 class SeenFields {
   public:

@@ -9,27 +9,7 @@ namespace tl::codec {
 
 namespace {
 
-constexpr ptrdiff_t kLongestMethod = 32;
 constexpr int kMostEmptyLines = 2;
-
-Method method_of(std::string_view text) {
-    switch (text.size()) {
-        case 3:
-            if (text == "GET") return Method::get;
-            return text == "PUT" ? Method::put : Method::other;
-        case 4:
-            if (text == "POST") return Method::post;
-            return text == "HEAD" ? Method::head : Method::other;
-        case 5:
-            if (text == "PATCH") return Method::patch;
-            return text == "TRACE" ? Method::trace : Method::other;
-        case 6: return text == "DELETE" ? Method::delete_ : Method::other;
-        case 7:
-            if (text == "OPTIONS") return Method::options;
-            return text == "CONNECT" ? Method::connect : Method::other;
-        default: return Method::other;
-    }
-}
 
 // RFC 9112 2.2: a client may have sent a stray CRLF behind its last body.
 bool skip_empty_lines(Cursor& in) {
@@ -45,7 +25,7 @@ bool parse_method(Cursor& in, RequestHead& head) {
     const char* start = in.at;
     const char* limit = start + std::min<ptrdiff_t>(in.end - start, kLongestMethod + 1);
     in.at = skip_class(kTokenChar, start, limit);
-    if (in.at - start > kLongestMethod) return in.fail(Http1Fault::bad_method);
+    if (static_cast<size_t>(in.at - start) > kLongestMethod) return in.fail(Http1Fault::bad_method);
     if (in.empty()) return false;
     if (*in.at == '\r') return in.stop(Http1Fault::bad_start_line);
     if (*in.at != ' ' || in.at == start) return in.stop(Http1Fault::bad_method);
@@ -53,17 +33,6 @@ bool parse_method(Cursor& in, RequestHead& head) {
     head.method = method_of(head.method_text);
     ++in.at;
     return true;
-}
-
-void split_query(std::string_view path_and_query, RequestHead& head) {
-    const size_t mark = path_and_query.find('?');
-    if (mark == std::string_view::npos) {
-        head.path = path_and_query;
-    } else {
-        head.path = path_and_query.substr(0, mark);
-        head.query = path_and_query.substr(mark + 1);
-    }
-    if (head.path.empty()) head.path = "/";
 }
 
 // "http://authority/path": nothing but the two schemes that a gateway can be asked for.
@@ -155,6 +124,36 @@ void reset(RequestHead& head) {
 }
 
 }  // namespace
+
+Method method_of(std::string_view text) {
+    switch (text.size()) {
+        case 3:
+            if (text == "GET") return Method::get;
+            return text == "PUT" ? Method::put : Method::other;
+        case 4:
+            if (text == "POST") return Method::post;
+            return text == "HEAD" ? Method::head : Method::other;
+        case 5:
+            if (text == "PATCH") return Method::patch;
+            return text == "TRACE" ? Method::trace : Method::other;
+        case 6: return text == "DELETE" ? Method::delete_ : Method::other;
+        case 7:
+            if (text == "OPTIONS") return Method::options;
+            return text == "CONNECT" ? Method::connect : Method::other;
+        default: return Method::other;
+    }
+}
+
+void split_query(std::string_view path_and_query, RequestHead& head) {
+    const size_t mark = path_and_query.find('?');
+    if (mark == std::string_view::npos) {
+        head.path = path_and_query;
+    } else {
+        head.path = path_and_query.substr(0, mark);
+        head.query = path_and_query.substr(mark + 1);
+    }
+    if (head.path.empty()) head.path = "/";
+}
 
 Parsed RequestHead::parse(std::string_view bytes, const Http1Limits& limits, uint32_t& scanned) {
     if (!worth_parsing(bytes, limits, scanned)) {

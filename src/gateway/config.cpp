@@ -105,6 +105,8 @@ const Object<LimitsConfig>& limits_schema() {
             .doc(
                 "Bytes of all buffers, shared out to the threads. When three quarters are used, "
                 "new requests are answered 503.")
+            .field("streams", &LimitsConfig::streams, integer().range(1, 1000))
+            .doc("Requests at a time on one connection of HTTP/2.")
             .field("handshakes", &LimitsConfig::handshakes, integer().range(1, 1 << 20))
             .doc("TLS handshakes at a time, a thread; beyond it the oldest one ends.");
     return schema;
@@ -185,6 +187,7 @@ http::ServerLimits server_limits(const GatewayConfig& config) {
     limits.head.headers = config.limits.headers;
     limits.head.target = config.limits.target;
     limits.body = config.limits.body;
+    limits.http2.streams = config.limits.streams;
     limits.head_deadline = config.timeouts.head;
     limits.body_idle = config.timeouts.body;
     limits.write_idle = config.timeouts.write;

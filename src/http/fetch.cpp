@@ -1,6 +1,8 @@
 #include "http/fetch.h"
 
 #include "http/client.h"
+#include "http/http2_client.h"
+#include "rt/gate.h"
 
 namespace tl::http {
 
@@ -12,8 +14,16 @@ struct Opened {
     codec::ResponseHead* head = nullptr;
 };
 
+// In HTTP/2 the connection runs in `connections` and ends by itself after its one exchange.
+std::unique_ptr<ClientConnection> make_client(std::unique_ptr<net::Stream> stream, bool http2, rt::Gate& connections) {
+    const ClientLimits limits{.body_idle = base::Duration::max()};
+    if (!http2) return make_http1_client(std::move(stream), limits);
+    const Http2Client::Options options{.limits = limits, .idle_for = base::Duration::zero()};
+    return Http2Client::start(connections, std::move(stream), options, nullptr).lend();
+}
+
 // Connects, sends `request` and reads the head of the final answer.
-rt::Task<base::Result<Opened>> open(const FetchRequest& request, rt::Wait wait) {
+rt::Task<base::Result<Opened>> open(const FetchRequest& request, rt::Gate& connections, rt::Wait wait) {
     auto stream = co_await net::connect(request.address, wait);
     if (stream && request.tls != nullptr) {
         std::string name = request.tls_host.empty() ? request.address.ip() : request.tls_host;
@@ -21,7 +31,7 @@ rt::Task<base::Result<Opened>> open(const FetchRequest& request, rt::Wait wait) 
     }
     if (!stream) co_return base::fail(stream.error());
     Opened opened;
-    opened.connection = make_http1_client(std::move(*stream), ClientLimits{.body_idle = base::Duration::max()});
+    opened.connection = make_client(std::move(*stream), request.http2, connections);
     opened.exchange = &opened.connection->open_exchange();
 
     codec::HeaderTable headers;
@@ -46,10 +56,8 @@ rt::Task<base::Result<Opened>> open(const FetchRequest& request, rt::Wait wait) 
     co_return opened;
 }
 
-}  // namespace
-
-rt::Task<base::Result<FetchResponse>> fetch(FetchRequest request, rt::Wait wait) {
-    auto opened = co_await open(request, wait);
+rt::Task<base::Result<FetchResponse>> fetch_whole(const FetchRequest& request, rt::Gate& connections, rt::Wait wait) {
+    auto opened = co_await open(request, connections, wait);
     if (!opened) co_return base::fail(opened.error());
     FetchResponse response{.status = opened->head->status};
     for (const codec::Header& header : opened->head->headers) {
@@ -68,8 +76,9 @@ rt::Task<base::Result<FetchResponse>> fetch(FetchRequest request, rt::Wait wait)
     co_return response;
 }
 
-rt::Task<base::Result<void>> fetch_streaming(FetchRequest request, FetchSink& sink, rt::Wait wait) {
-    auto opened = co_await open(request, wait);
+rt::Task<base::Result<void>> fetch_into(const FetchRequest& request, FetchSink& sink, rt::Gate& connections,
+                                        rt::Wait wait) {
+    auto opened = co_await open(request, connections, wait);
     if (!opened) co_return base::fail(opened.error());
     sink.on_head(opened->head->status);
     for (;;) {
@@ -80,6 +89,22 @@ rt::Task<base::Result<void>> fetch_streaming(FetchRequest request, FetchSink& si
     }
     opened->connection->close_exchange();
     co_return base::Result<void>{};
+}
+
+}  // namespace
+
+rt::Task<base::Result<FetchResponse>> fetch(FetchRequest request, rt::Wait wait) {
+    rt::Gate connections;
+    auto response = co_await fetch_whole(request, connections, wait);
+    co_await connections.closed();
+    co_return response;
+}
+
+rt::Task<base::Result<void>> fetch_streaming(FetchRequest request, FetchSink& sink, rt::Wait wait) {
+    rt::Gate connections;
+    auto result = co_await fetch_into(request, sink, connections, wait);
+    co_await connections.closed();
+    co_return result;
 }
 
 }  // namespace tl::http

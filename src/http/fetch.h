@@ -19,6 +19,7 @@ struct FetchRequest {
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
     size_t most = 4U << 20;  // bytes of an answer's body
+    bool http2 = false;      // by prior knowledge
     net::TlsClientPtr tls;   // nullptr: plain
     std::string tls_host;    // that the certificate must name; "": the address
 };

@@ -148,6 +148,9 @@ bool Http1Client::take_head(uint32_t& scanned, base::Result<codec::ResponseHead*
     if (parsed.state == codec::ParseState::bad) {
         broken_ = true;
         base::Error error{.code = base::Code::invalid, .context = std::string{codec::describe(parsed.fault)}};
+        // A SETTINGS frame: what every HTTP/2 server says first.
+        const bool http2 = in_.view().size() > 3 && in_.view()[0] == 0 && in_.view()[3] == 4;
+        if (http2) error.context = "it speaks HTTP/2: \"protocol: http2\" belongs beside this service";
         result = base::fail(upstream_error(std::move(error)));
         return true;
     }

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "http/http1_write.h"
+#include "http/linger.h"
 
 namespace tl::http {
 
@@ -12,12 +13,7 @@ namespace {
 // it.
 constexpr uint64_t kMostDrained = 64 * 1024;
 constexpr base::Duration kDrainTime = 1s;
-// A client that goes on sending after the last answer is listened to for so long, and between two of its
-// pieces.
-constexpr base::Duration kLingerTime = 5s;
-constexpr base::Duration kLingerIdle = 1s;
 // What one session may do before others have their turn, however fast its client is.
-constexpr size_t kLingerBytesPerTurn = 256 * 1024;
 constexpr unsigned kRequestsPerTurn = 16;
 
 iovec part(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
@@ -26,8 +22,8 @@ bool forbids_body(uint16_t status) { return status < 200 || status == 204 || sta
 
 }  // namespace
 
-Http1Session::Http1Session(Server& server, std::unique_ptr<net::Stream> stream)
-    : server_(&server), stream_(std::move(stream)), peer_(stream_->peer()) {}
+Http1Session::Http1Session(Server& server, std::unique_ptr<net::Stream> stream, base::Buffer early)
+    : server_(&server), stream_(std::move(stream)), peer_(stream_->peer()), in_(std::move(early)) {}
 
 rt::Task<void> Http1Session::run() {
     Next next = Next::request;
@@ -38,7 +34,10 @@ rt::Task<void> Http1Session::run() {
         first_ = false;
     }
     // After `reset` the connection is closed as it is: a FIN first would make a broken answer look whole.
-    if (next == Next::close) co_await linger();
+    if (next != Next::close) co_return;
+    out_.release();
+    in_.release();
+    co_await linger(*stream_, &server_->hard_cancel_);
 }
 
 // Between requests: no buffer, no head; ends on silence, on close by the peer and when the server drains.
@@ -84,33 +83,6 @@ rt::Task<Http1Session::Next> Http1Session::serve_one() {
     }
     const Next next = co_await exchange.finish();
     co_return next;
-}
-
-// The peer may still be sending; closing at once would reset the connection and could destroy our answer on
-// its way (RFC 9112 9.6). So: no more from us, and what comes is thrown away for a short while.
-rt::Task<void> Http1Session::linger() {
-    stream_->shutdown_write();
-    out_.release();
-    in_.clear();
-    const rt::Wait whole = rt::this_loop().within(kLingerTime, &server_->hard_cancel_);
-    size_t thrown = 0;
-    for (;;) {
-        const net::IoResult got = stream_->try_read(in_.writable());
-        thrown += got.bytes;
-        rt::Wake wake = rt::Wake::ready;
-        if (got.status == net::IoStatus::again) {
-            in_.release();
-            const rt::Wait step = whole.until(base::deadline_after(rt::this_loop().now(), kLingerIdle));
-            wake = co_await stream_->readiness().wait_readable(step);
-        } else if (got.status != net::IoStatus::ok) {
-            co_return;
-        } else if (thrown >= kLingerBytesPerTurn) {
-            thrown = 0;
-            co_await rt::yield();
-            if (whole.cancel->requested() || rt::this_loop().now() >= whole.deadline) co_return;
-        }
-        if (wake != rt::Wake::ready) co_return;
-    }
 }
 
 // ---- the exchange

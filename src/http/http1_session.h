@@ -13,7 +13,8 @@ namespace tl::http {
 
 class Http1Session {
   public:
-    Http1Session(Server& server, std::unique_ptr<net::Stream> stream);
+    // `early`: what was read already, to find out the version.
+    Http1Session(Server& server, std::unique_ptr<net::Stream> stream, base::Buffer early);
 
     [[nodiscard]] rt::Task<void> run();
 
@@ -24,7 +25,6 @@ class Http1Session {
 
     [[nodiscard]] rt::Task<bool> wait_for_bytes();
     [[nodiscard]] rt::Task<Next> serve_one();
-    [[nodiscard]] rt::Task<void> linger();
 
     Server* server_;
     std::unique_ptr<net::Stream> stream_;

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "codec/headers.h"
 #include "codec/http1.h"
+#include "http/http2_limits.h"
 
 namespace tl::http {
 
@@ -33,6 +34,7 @@ struct OutgoingRequest {
     const codec::HeaderTable* headers = nullptr;  // with Host
     BodyLength length;
     std::string_view upgrade;  // the protocol to upgrade to; adds Connection: upgrade and Upgrade
+    bool trailers = false;     // the client said TE: trailers; passed on where the version has a place for it
 };
 
 struct OutgoingResponse {
@@ -46,12 +48,13 @@ struct OutgoingResponse {
 // All bounds of one server session; each is a key of the manifest.
 struct ServerLimits {
     codec::Http1Limits head;
-    uint64_t body = 16ULL << 20;          // bytes of a request body
-    base::Duration head_deadline = 10s;   // from the first byte of a head to its end
-    base::Duration body_idle = 30s;       // between two pieces of a request body
-    base::Duration write_idle = 30s;      // until a blocked write makes progress
-    base::Duration keep_alive = 75s;      // idle between two requests
-    size_t memory = 0;                    // bytes of all buffers of the thread; 0: no budget
+    uint64_t body = 16ULL << 20;         // bytes of a request body
+    base::Duration head_deadline = 10s;  // from the first byte of a head to its end
+    base::Duration body_idle = 30s;      // between two pieces of a request body
+    base::Duration write_idle = 30s;     // until a blocked write makes progress
+    base::Duration keep_alive = 75s;     // idle between two requests
+    size_t memory = 0;                   // bytes of all buffers of the thread; 0: no budget
+    Http2Limits http2;
     uint32_t connections_per_client = 0;  // of one address, on this listener and thread; 0: no cap
 };
 
@@ -59,6 +62,7 @@ struct ClientLimits {
     codec::Http1Limits head;
     base::Duration body_idle = 60s;  // between two pieces of a response body
     base::Duration write_idle = 30s;
+    Http2Limits http2;
 };
 
 }  // namespace tl::http

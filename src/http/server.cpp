@@ -2,7 +2,9 @@
 
 #include "base/log.h"
 #include "http/http1_session.h"
+#include "http/http2_session.h"
 #include "http/secure.h"
+#include "http/version.h"
 
 namespace tl::http {
 
@@ -11,6 +13,17 @@ namespace {
 constexpr unsigned kAcceptedPerTurn = 64;
 constexpr base::Duration kLastLook = std::chrono::milliseconds{50};  // for idle sessions to see that they are over
 constexpr unsigned kMostQueued = 4096;  // the backlog: more only come while the queue is emptied
+
+// Frames of their own: an idle connection of one version must not hold the memory of the other's session.
+rt::Task<void> run_http1(Server& server, std::unique_ptr<net::Stream> stream, base::Buffer early) {
+    Http1Session session{server, std::move(stream), std::move(early)};
+    co_await session.run();
+}
+
+rt::Task<void> run_http2(Server& server, std::unique_ptr<net::Stream> stream, base::Buffer early) {
+    Http2ServerSession session{server, std::move(stream)};
+    co_await session.run(std::move(early));
+}
 
 }  // namespace
 
@@ -42,11 +55,16 @@ void Server::set_tls(net::TlsServerPtr tls, const net::TlsLimits& limits) {
     }
 }
 
+// Which version the client speaks was agreed on under TLS, or is known by its first bytes.
 rt::Task<void> Server::run_session(std::unique_ptr<net::Stream> stream) {
     if (secure_) stream = co_await secure(*tls_, std::move(stream), &hard_cancel_);
     if (stream == nullptr) co_return;
-    Http1Session session{*this, std::move(stream)};
-    co_await session.run();
+    base::Buffer early;
+    const rt::Wait wait = rt::this_loop().within(limits_.head_deadline, &idle_cancel_);
+    const Version version = co_await choose_version(*stream, stream->alpn(), early, wait);
+    if (version == Version::foreign) ++stats_.refused_heads;
+    if (version == Version::http1) co_await run_http1(*this, std::move(stream), std::move(early));
+    if (version == Version::http2) co_await run_http2(*this, std::move(stream), std::move(early));
 }
 
 // Beyond a cap a connection is closed at once: the client sees it and can go elsewhere.
@@ -91,6 +109,7 @@ rt::Task<void> Server::drain(base::TimePoint deadline) {
     accept_cancel_.request();
     listener_.close();
     draining_ = true;
+    notice_cancel_.request();  // HTTP/2 has a word for it, so idle sessions need not wait for a request
     const rt::Wake drained = co_await gate_.closed({deadline, nullptr});
     if (drained == rt::Wake::ready) co_return;
     idle_cancel_.request();

@@ -2,6 +2,7 @@
 // without dropping what it accepted. Owned by app/ or a test.
 #pragma once
 
+#include <array>
 #include <memory>
 
 #include "base/buffer.h"
@@ -19,6 +20,10 @@ struct ServerStats {
     uint64_t requests = 0;
     uint64_t refused_heads = 0;  // 400, 414, 431, 505 by the codec
     size_t open = 0;
+    struct Http2 {
+        uint64_t connections = 0;
+        std::array<uint64_t, kHttp2Abuses> abuses{};  // closed for asking too much
+    } http2;
 };
 
 class Server {
@@ -68,6 +73,8 @@ class Server {
   private:
     friend class Http1Session;
     friend class Http1ServerExchange;
+    friend class Http2ServerSession;
+    friend class Http2ServerExchange;
     [[nodiscard]] rt::Task<void> accept_loop();
     [[nodiscard]] rt::Task<void> empty_queue();
     [[nodiscard]] rt::Task<void> finish(base::TimePoint deadline);
@@ -85,10 +92,12 @@ class Server {
     std::unique_ptr<net::TlsAcceptor> tls_;  // made when first needed; handshakes may use it until the end
     bool secure_ = false;
     rt::Gate gate_;
-    bool draining_ = false;   // no connection is kept after its next answer
-    rt::Cancel idle_cancel_;  // drain: idle sessions end
-    rt::Cancel hard_cancel_;  // stop: all sessions end
+    bool draining_ = false;                    // no connection is kept after its next answer
+    rt::Cancel idle_cancel_;                   // drain: idle sessions end
+    rt::Cancel notice_cancel_{&idle_cancel_};  // drain: sessions of HTTP/2 say so and end with their last request
+    rt::Cancel hard_cancel_;                   // stop: all sessions end
     rt::Cancel accept_cancel_;
+    base::TimePoint next_abuse_log_{};
 };
 
 // Shorthands for handlers that answer at once.

@@ -48,7 +48,8 @@ rt::Task<base::Result<void>> Attempt::run() {
     const rt::Wait whole{all_->wait.deadline, &stop_};
     const rt::Wait wait = try_timeout.count() == 0 ? whole : whole.until(base::deadline_after(began_, try_timeout));
     const PoolLimits& limits = all_->upstream.rule().pool;
-    auto pooled = co_await instance_->pool.acquire(limits, all_->engine.client_limits(), wait);
+    auto pooled = co_await instance_->pool.acquire(all_->upstream.rule(), all_->engine.client_limits(),
+                                                   all_->engine.connections(), wait);
     if (!pooled) {
         // Cancelled: the client has left, or another try has won.
         const bool left = pooled.error().code == base::Code::cancelled;
@@ -59,12 +60,8 @@ rt::Task<base::Result<void>> Attempt::run() {
     }
     reused_ = pooled->reused;
     auto result = co_await exchange_on(pooled->connection->open_exchange(), wait);
-    const bool reusable = pooled->connection->close_exchange();
-    if (reusable && (result || dropped_)) {
-        instance_->pool.put_back(std::move(*pooled), limits);
-    } else {
-        instance_->pool.count_closed();
-    }
+    const bool whole_messages = pooled->connection->close_exchange();
+    instance_->pool.give_back(std::move(*pooled), whole_messages && (result || dropped_), limits);
     end(result);
     co_return result;
 }
@@ -130,9 +127,14 @@ rt::Task<base::Result<void>> Attempt::exchange_on(http::ClientExchange& upstream
                                          .target = context_->target(),
                                          .headers = &request.headers,
                                          .length = body.length,
-                                         .upgrade = all_->upgrade_to};
+                                         .upgrade = all_->upgrade_to,
+                                         .trailers = all_->takes_trailers};
     nothing_sent_ = false;
-    const auto sent = co_await upstream.send(outgoing, body.first, wait);
+    // Trailers go with a piece of their own: a first piece that ends the body has no place for them.
+    const codec::HeaderTable& trailers = body.exchange->trailers();
+    const bool with_trailers = body.first.end && !trailers.empty();
+    auto sent = co_await upstream.send(outgoing, {body.first.data, body.first.end && !with_trailers}, wait);
+    if (sent && with_trailers) sent = co_await upstream.send_body({{}, true}, &trailers, wait);
     context_->record.bytes_in = body.first.data.size();
     // Even a failed send may have an answer waiting, such as a 413: so the head is awaited in any case.
     rt::Gate gate;
@@ -234,7 +236,9 @@ rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstr
     }
     const http::OutgoingResponse outgoing{
         .status = head.status, .reason = head.reason, .headers = &head.headers, .length = length};
-    auto sent = co_await context_->exchange.send(outgoing, piece);
+    const bool with_trailers = piece.end && !upstream.trailers().empty();
+    auto sent = co_await context_->exchange.send(outgoing, {piece.data, piece.end && !with_trailers});
+    if (sent && with_trailers) sent = co_await context_->exchange.send_body({{}, true}, &upstream.trailers());
     record.bytes_out += piece.data.size();
     while (whole && sent && !piece.end) {
         const rt::Wait silence =

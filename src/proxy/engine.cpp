@@ -98,6 +98,7 @@ rt::Task<void> Engine::stop() {
     co_await gate_.closed();
     by_service_.clear();
     upstreams_.clear();
+    co_await connections_.closed();
 }
 
 }  // namespace tl::proxy

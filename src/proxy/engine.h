@@ -57,6 +57,9 @@ class Engine {
     [[nodiscard]] std::string_view name(telemetry::NameId id) const { return names_->text(id); }
     [[nodiscard]] const http::ClientLimits& client_limits() const { return client_limits_; }
 
+    // Where connections run that many requests share.
+    [[nodiscard]] rt::Gate& connections() { return connections_; }
+
     // Ends the background work and closes idle connections.
     [[nodiscard]] rt::Task<void> stop();
 
@@ -78,6 +81,7 @@ class Engine {
     Mirrors mirrors_;
     rt::Cancel cancel_;
     rt::Gate gate_;
+    rt::Gate connections_;
 };
 
 }  // namespace tl::proxy

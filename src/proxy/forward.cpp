@@ -65,6 +65,7 @@ rt::Task<void> forward(Engine& engine, RequestContext& context) {
                    .context = context,
                    .upstream = *upstream,
                    .wait = {deadline_of(context), &context.exchange.cancel()},
+                   .takes_trailers = accepts_trailers(context.head().headers),  // a field of this hop
                    .upgrade_to = prepare_request(context)};
     context.idempotent = may_be_sent_twice(context);
     const Shaping* const shaping = context.route->shaping.get();

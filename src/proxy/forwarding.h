@@ -28,6 +28,7 @@ struct Forwarding {
     RequestContext& context;
     Upstream& upstream;
     rt::Wait wait;                // until the head of the final answer
+    bool takes_trailers = false;  // the client (TE)
     std::string_view upgrade_to;  // the protocol; "" for an ordinary request
     Admission admission{context, upstream};
     Retry retry{context, upstream, wait.deadline};

@@ -96,6 +96,11 @@ void begin_trace(RequestContext& context, base::Random& random) {
     record.request_id.set(head.headers.value(Field::x_request_id));
 }
 
+bool accepts_trailers(const HeaderTable& headers) {
+    const codec::Header* const te = headers.find(Field::te);
+    return te != nullptr && names_field(te->value, "trailers");
+}
+
 std::string_view prepare_request(RequestContext& context) {
     codec::RequestHead& head = context.head();
     // An upgrade to h2c would open a way around every rule of this proxy, so it is not passed on.

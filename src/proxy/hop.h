@@ -8,6 +8,8 @@ namespace tl::proxy {
 
 // Continues or begins the trace, and fills the record with what is known at the start.
 void begin_trace(RequestContext& context, base::Random& random);
+// The peer said TE: trailers (RFC 9110 10.1.4).
+[[nodiscard]] bool accepts_trailers(const codec::HeaderTable& headers);
 // Makes the request's head one that may be sent on: hop-by-hop fields out; Host, traceparent and X-Request-Id in.
 // Returns the protocol to upgrade to, or "".
 [[nodiscard]] std::string_view prepare_request(RequestContext& context);

@@ -103,8 +103,8 @@ rt::Task<void> Mirrors::send(CopyPtr copy) {
 }
 
 rt::Task<base::Result<void>> Mirrors::exchange(Copy& copy, Upstream& upstream, Instance& instance, rt::Wait wait) {
-    const PoolLimits& limits = upstream.rule().pool;
-    auto pooled = co_await instance.pool.acquire(limits, copy.engine->client_limits(), wait);
+    auto pooled =
+        co_await instance.pool.acquire(upstream.rule(), copy.engine->client_limits(), copy.engine->connections(), wait);
     if (!pooled) co_return base::fail(std::move(pooled.error()));
     codec::HeaderTable headers;
     for (const auto& [name, value] : copy.headers) headers.add(name, value);
@@ -129,11 +129,7 @@ rt::Task<base::Result<void>> Mirrors::exchange(Copy& copy, Upstream& upstream, I
         end = piece->end;
     }
     const bool reusable = pooled->connection->close_exchange();
-    if (reusable && result) {
-        instance.pool.put_back(std::move(*pooled), limits);
-    } else {
-        instance.pool.count_closed();
-    }
+    instance.pool.give_back(std::move(*pooled), reusable && result, upstream.rule().pool);
     co_return result;
 }
 

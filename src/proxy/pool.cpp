@@ -2,8 +2,21 @@
 
 namespace tl::proxy {
 
-rt::Task<base::Result<PooledConnection>> Pool::acquire(const PoolLimits& limits, const http::ClientLimits& client,
-                                                       rt::Wait wait) {
+rt::Task<base::Result<PooledConnection>> Pool::acquire(const UpstreamRule& rule, const http::ClientLimits& client,
+                                                       rt::Gate& connections, rt::Wait wait) {
+    if (rule.protocol == Protocol::http2) {
+        auto place = co_await share(rule.pool, client, connections, wait);
+        co_return place;
+    }
+    if (auto kept = idle_one()) co_return std::move(*kept);
+    net::TlsClientPtr tls = tls_;  // a reload may put others in its place
+    auto stream = co_await open(rule.pool, tls, wait);
+    if (!stream) co_return base::fail(std::move(stream.error()));
+    co_return PooledConnection{.connection = http::make_http1_client(std::move(*stream), client),
+                               .tls = std::move(tls)};
+}
+
+std::optional<PooledConnection> Pool::idle_one() {
     while (!idle_.empty()) {
         PooledConnection pooled = std::move(idle_.back());
         idle_.pop_back();
@@ -11,25 +24,29 @@ rt::Task<base::Result<PooledConnection>> Pool::acquire(const PoolLimits& limits,
         if (pooled.connection->alive()) {
             ++cell_->reused;
             pooled.reused = true;
-            co_return pooled;
+            return pooled;
         }
         count_closed();
     }
-    net::TlsClientPtr tls = tls_;  // a reload may put others in its place
-    auto stream = co_await open(limits, tls, wait);
-    if (!stream) {
+    return std::nullopt;
+}
+
+// Counted as one; `connect` makes it.
+rt::Task<base::Result<std::unique_ptr<net::Stream>>> Pool::open(const PoolLimits& limits, net::TlsClientPtr tls,
+                                                                rt::Wait wait) {
+    auto stream = co_await connect(limits, std::move(tls), wait);
+    if (stream) {
+        ++cell_->opened;
+        ++cell_->open;
+    } else {
         ++cell_->failed;
-        co_return base::fail(std::move(stream.error()));
     }
-    ++cell_->opened;
-    ++cell_->open;
-    co_return PooledConnection{.connection = http::make_http1_client(std::move(*stream), client),
-                               .tls = std::move(tls)};
+    co_return stream;
 }
 
 // A deadline of the connect or the handshake alone is the instance's fault, not the whole request's.
-rt::Task<base::Result<std::unique_ptr<net::Stream>>> Pool::open(const PoolLimits& limits, net::TlsClientPtr tls,
-                                                                rt::Wait wait) {
+rt::Task<base::Result<std::unique_ptr<net::Stream>>> Pool::connect(const PoolLimits& limits, net::TlsClientPtr tls,
+                                                                   rt::Wait wait) {
     const auto blame = [&](base::Error& error, base::TimePoint own) {
         if (error.code == base::Code::timeout && own < wait.deadline) error.code = base::Code::unreachable;
     };
@@ -51,10 +68,12 @@ void Pool::set_tls(const net::TlsClientPtr& tls) {
     tls_ = tls;
     session_.reset();  // it was verified by other rules
     close_idle();
+    let_go();
 }
 
-void Pool::put_back(PooledConnection connection, const PoolLimits& limits) {
-    if (retired_ || connection.tls != tls_ || idle_.size() >= limits.idle) return count_closed();
+void Pool::give_back(PooledConnection connection, bool reusable, const PoolLimits& limits) {
+    if (connection.shared) return;  // only its place: the connection is the others' too
+    if (!reusable || retired_ || connection.tls != tls_ || idle_.size() >= limits.idle) return count_closed();
     connection.idle_since = rt::this_loop().now();
     idle_.push_back(std::move(connection));
     ++cell_->idle;

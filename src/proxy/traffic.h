@@ -47,6 +47,8 @@ struct PoolLimits {
     size_t idle = 64;                                   // kept open for each instance and core
     base::Duration idle_for = std::chrono::seconds{4};  // shorter than the 5 s after which Node.js closes
     base::Duration connect = std::chrono::seconds{1};
+    size_t shared = 8;  // connections of HTTP/2 to each instance, of each core
+    base::Duration shared_idle_for = std::chrono::seconds{60};
     base::Duration handshake = std::chrono::seconds{3};  // of TLS, once connected
 };
 
@@ -89,9 +91,12 @@ struct ConcurrencyRule {
     uint32_t queue = 1024;     // requests that wait for their turn
     base::Duration queue_for = std::chrono::milliseconds{500};  // then they are turned away
 };
+// What a service speaks: where it is not said, what everything speaks.
+enum class Protocol : uint8_t { http1, http2 };
 
 struct UpstreamRule {
     PoolLimits pool;
+    Protocol protocol = Protocol::http1;
     net::TlsClientPtr tls;  // connections speak TLS by these rules; nullptr: plain
     BalanceRule balance;
     RetryBudgetRule budget;

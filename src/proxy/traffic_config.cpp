@@ -136,6 +136,7 @@ TrafficRule TrafficConfig::request_rule() const {
 
 UpstreamRule TrafficConfig::upstream_rule(base::HashKey secret) const {
     UpstreamRule rule = protection.rule();
+    rule.protocol = protocol;
     rule.balance = balance.rule(secret);
     rule.budget = {.share = retry.budget, .least = retry.budget_least};
     return rule;
@@ -174,6 +175,12 @@ const Object<TrafficConfig>& traffic_schema() {
             .field("importance", &TrafficConfig::importance, importance_kind())
             .doc("Who goes first, and is turned away last, when the service has more requests than it can take.")
             .include(&TrafficConfig::protection, protection_schema())
+            .field("protocol", &TrafficConfig::protocol,
+                   manifest::one_of<Protocol>({{"http1", Protocol::http1},  //
+                                               {"http2", Protocol::http2}}))
+            .doc(
+                "What the service speaks: http2 is HTTP/2, under TLS by ALPN, else in cleartext by prior "
+                "knowledge (h2c). Clients may speak either, whatever the service speaks.")
             .field("balance", &TrafficConfig::balance, balance_schema().or_scalar("policy"))
             .doc("How requests are spread over its instances: a policy, or a map.")
             .include(&TrafficConfig::shaping, shaping_schema());

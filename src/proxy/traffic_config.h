@@ -46,6 +46,7 @@ struct TrafficConfig {
     std::optional<HedgeConfig> hedge;
     Importance importance = TrafficRule{}.importance;
     ProtectionConfig protection;
+    Protocol protocol = Protocol::http1;
     BalanceConfig balance;
     ShapingConfig shaping;
 

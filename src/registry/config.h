@@ -44,6 +44,7 @@ struct HealthConfig {
     uint32_t healthy_after = 1;      // successes in a row
     uint32_t unhealthy_after = 3;    // failures in a row
     StatusRange status;              // what http must answer
+    bool http2 = false;              // the service's `protocol`, said there and not here
 
     [[nodiscard]] ProbeKind kind() const;
     bool operator==(const HealthConfig&) const = default;

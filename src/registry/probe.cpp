@@ -41,7 +41,11 @@ rt::Task<ProbeResult> probe_http(ProbeRequest request, rt::Cancel* cancel) {
     const std::string path = request.config.http.value_or("/");
     rt::Cancel enough{cancel};
     StatusSink sink{enough};
-    http::FetchRequest get{.address = request.address, .target = path, .tls = request.tls, .tls_host = request.host};
+    http::FetchRequest get{.address = request.address,
+                           .target = path,
+                           .http2 = request.config.http2,
+                           .tls = request.tls,
+                           .tls_host = request.host};
     get.headers.emplace_back("User-Agent", "trunkline-health");
     const auto fetched =
         co_await http::fetch_streaming(std::move(get), sink, rt::this_loop().within(request.config.timeout, &enough));

@@ -72,6 +72,9 @@ class Readiness {
         if (hung_up_ && cancel != nullptr) cancel->request();
     }
 
+    // For streams without a descriptor (a tunnel over a stream of HTTP/2): what epoll would have said.
+    void tell(uint32_t events) { on_events(events); }
+
   private:
     friend class Loop;
     void on_events(uint32_t events);

@@ -60,6 +60,8 @@ void DoorCell::merge(const DoorCell& other) {
     refused += other.refused;
     open += other.open;
     in_flight += other.in_flight;
+    http2 += other.http2;
+    for (size_t i = 0; i < http2_abuses.size(); ++i) http2_abuses[i] += other.http2_abuses[i];
     handshakes += other.handshakes;
     resumed += other.resumed;
     failed_handshakes += other.failed_handshakes;

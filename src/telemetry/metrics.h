@@ -89,6 +89,11 @@ struct PoolCell {
     void merge(const PoolCell& other);
 };
 
+// Why an HTTP/2 connection was closed for asking too much; docs/http2.md says what each means.
+inline constexpr std::array<std::string_view, 9> kHttp2Abuses{"rapid_reset",    "settings",      "pings",
+                                                              "empty_frames",   "priorities",    "window_updates",
+                                                              "unknown_frames", "continuations", "unread_answers"};
+
 // The listening side, a cell for each kind of door.
 struct DoorCell {
     uint64_t accepted = 0;
@@ -98,6 +103,8 @@ struct DoorCell {
     uint64_t handshakes = 0;  // of TLS, that succeeded
     uint64_t resumed = 0;     // of those
     uint64_t failed_handshakes = 0;
+    uint64_t http2 = 0;  // connections that spoke HTTP/2
+    std::array<uint64_t, kHttp2Abuses.size()> http2_abuses{};
 
     void merge(const DoorCell& other);
 };

@@ -214,6 +214,16 @@ void write_doors(Page& page, const MetricsData& data) {
     each(&DoorCell::open);
     page.family("trunkline_requests_in_flight", "gauge", "Requests that are being served, now.");
     each(&DoorCell::in_flight);
+    page.family("trunkline_http2_connections_total", "counter", "Connections of clients that spoke HTTP/2.");
+    each(&DoorCell::http2);
+    page.family("trunkline_http2_abuse_total", "counter", "HTTP/2 connections closed for asking too much, by reason.");
+    for (const Door door : {Door::gateway, Door::sidecar}) {
+        const DoorCell& cell = data.doors[static_cast<size_t>(door)];
+        for (size_t i = 0; i < kHttp2Abuses.size(); ++i) {
+            page.sample("", label_text({{"door", to_string(door)}, {"reason", kHttp2Abuses[i]}}),
+                        fmt::to_string(cell.http2_abuses[i]));
+        }
+    }
     page.family("trunkline_tls_handshakes_total", "counter", "TLS handshakes with clients that succeeded.");
     each(&DoorCell::handshakes);
     page.family("trunkline_tls_resumed_total", "counter", "TLS handshakes that resumed a session; also counted above.");

@@ -80,7 +80,6 @@ REFUSED = [
     ("HTTP/1.2", f"GET ~ HTTP/1.2\r\n{H}\r\n", {400, 505}),
     ("HTTP/1.10", f"GET ~ HTTP/1.10\r\n{H}\r\n", {400, 505}),
     ("http/1.1", f"GET ~ http/1.1\r\n{H}\r\n", {400, 505}),
-    ("the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 505}),
     ("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40), {400}),
     ("two spaces", f"GET  ~ HTTP/1.1\r\n{H}\r\n", {400}),
     ("a tab for a space", f"GET\t~ HTTP/1.1\r\n{H}\r\n", {400}),

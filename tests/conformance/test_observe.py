@@ -88,7 +88,7 @@ class Metrics(unittest.TestCase):
         self.assertEqual(observed.ask("GET", "/nowhere").status, 404)
         self.assertEqual(observed.ask("GET", "/gone/a").status, 502)
         with observed.client() as client:
-            client.send("NONSENSE\r\n\r\n")
+            client.send("NON/SENSE\r\n\r\n")
             self.assertEqual(client.response().status, 400)
         after = wire.wait_until(lambda: self.settled(before), what="the counters")
 

@@ -225,7 +225,8 @@ class Tls(unittest.TestCase):
             self.assertIn("alert", done.stderr)
 
     def test_alpn(self):
-        for offered, agreed in ((["http/1.1"], "http/1.1"), (["spdy/3", "http/1.1"], "http/1.1"), ([], None)):
+        for offered, agreed in ((["http/1.1"], "http/1.1"), (["spdy/3", "http/1.1"], "http/1.1"), ([], None),
+                                (["http/1.1", "h2"], "h2")):
             context = self.context()
             if offered:
                 context.set_alpn_protocols(offered)

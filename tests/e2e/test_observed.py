@@ -11,7 +11,7 @@ import unittest
 from kit import processes, system
 from kit.load import Load
 
-SAMPLE = re.compile(r'^([a-z_]+)(?:\{((?:[a-z_]+="[^"]*",?)*)\})? ([0-9.e+-]+|NaN|\+Inf)$')
+SAMPLE = re.compile(r'^([a-z_][a-z0-9_]*)(?:\{((?:[a-z_]+="[^"]*",?)*)\})? ([0-9.e+-]+|NaN|\+Inf)$')
 
 
 class Observed(unittest.TestCase):
