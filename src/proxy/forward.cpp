@@ -21,7 +21,7 @@ Denial denial_of(const base::Error& error, const Upstream& upstream, std::string
 }
 
 Denial no_instance(const Route& route, const Upstream& upstream, std::string_view version) {
-    const EndpointSetPtr set = upstream.set();
+    const EndpointSetPtr& set = upstream.set();
     const std::string reason = set == nullptr ? "" : set->reason;
     return {Cause::no_healthy_instance, fmt::format("{}service \"{}\" has no healthy instance{}{}",
                                                     version.empty() ? "" : fmt::format("version {} of ", version),

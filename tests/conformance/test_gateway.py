@@ -64,7 +64,8 @@ contexts:
     canary: { address: "127.0.0.1:<canary>" }
     any: { address: "127.0.0.1:<any>" }
     strong: { address: "127.0.0.1:<strong>" }
-    two: { address: ["127.0.0.1:<two_a>", "127.0.0.1:<two_b>"], passive: { failures: 0 } }
+    # Neither is ejected, however often a test lets them fail: the others find both.
+    two: { address: ["127.0.0.1:<two_a>", "127.0.0.1:<two_b>"], passive: { failures: 0 }, outlier: { enabled: false } }
     dead: { address: "127.0.0.1:<nobody>", passive: { failures: 0 } }
     sick: { address: "127.0.0.1:<plain>", health: { http: /sick-health, interval: 50ms, unhealthy_after: 1 }, panic_threshold: 0% }
     down: { run: "exit 3", restart: { first: 200ms } }
@@ -81,6 +82,11 @@ contexts: { test: { plain: { address: "127.0.0.1:<plain>" } } }
 """
 SINGLE = ["exact", "prefix", "deeper", "param", "parts", "get", "post", "plain", "canary", "any", "strong"]
 TRACE_ID = re.compile("[0-9a-f]{32}")
+
+
+def requests_seen():
+    """By all backends, without the probes, which come when they like."""
+    return sum(seen.target != "/sick-health" for backend in backends.values() for seen in list(backend.seen))
 
 
 def setUpModule():
@@ -176,9 +182,9 @@ class Routes(Case):
         for target in ["/prefix/../exact", "/prefix/%2e%2e/exact", "/prefix/.%2E/exact", "/prefix/..%2fexact", "/prefix/..%5Cexact",
                        "/prefix\\..\\exact", "/prefix/./a", "/prefix/a/..", "/prefix/%2E", "/prefix/%00", "/prefix/%", "/prefix/%4"]:
             with self.subTest(target):
-                before = sum(len(b.seen) for b in backends.values())
+                before = requests_seen()
                 self.problem(gateway.ask("GET", target), 400, "bad_request")
-                self.assertEqual(sum(len(b.seen) for b in backends.values()), before)
+                self.assertEqual(requests_seen(), before)
 
 
 class WhatTheServiceSees(Case):
