@@ -114,7 +114,8 @@ rt::Task<base::Result<Piece>> Http2Stream::read_piece(rt::Wait wait, base::Durat
 
 const codec::HeaderTable& Http2Stream::received_trailers() const {
     static const codec::HeaderTable kNone;
-    return trailers_ != nullptr ? trailers_->table : kNone;
+    if (trailers_ == nullptr) return kNone;
+    return trailers_->table;
 }
 
 void Http2Stream::collect_trailer(std::string_view name, std::string_view value, const codec::Http1Limits& limits) {

@@ -62,9 +62,12 @@ rt::Task<void> Server::run_session(std::unique_ptr<net::Stream> stream) {
     base::Buffer early;
     const rt::Wait wait = rt::this_loop().within(limits_.head_deadline, &idle_cancel_);
     const Version version = co_await choose_version(*stream, stream->alpn(), early, wait);
-    if (version == Version::foreign) ++stats_.refused_heads;
-    if (version == Version::http1) co_await run_http1(*this, std::move(stream), std::move(early));
-    if (version == Version::http2) co_await run_http2(*this, std::move(stream), std::move(early));
+    switch (version) {
+        case Version::http1: co_return co_await run_http1(*this, std::move(stream), std::move(early));
+        case Version::http2: co_return co_await run_http2(*this, std::move(stream), std::move(early));
+        case Version::foreign: ++stats_.refused_heads; break;
+        case Version::none: break;
+    }
 }
 
 // Beyond a cap a connection is closed at once: the client sees it and can go elsewhere.
