@@ -25,6 +25,17 @@ std::optional<base::WallTime> parse_date(std::string_view text) {
     return base::WallTime{std::chrono::seconds{timegm(&parts)}};
 }
 
+// Not so: an answer that is no HTTP, and certificates, which are wrong until somebody changes them.
+bool may_pass(base::Code code) {
+    switch (code) {
+        case base::Code::invalid:
+        case base::Code::cert_expired:
+        case base::Code::cert_mismatch:
+        case base::Code::cert_untrusted: return false;
+        default: return true;
+    }
+}
+
 }  // namespace
 
 std::optional<base::Duration> parse_retry_after(std::string_view text, base::WallTime now) {
@@ -60,7 +71,7 @@ bool Retry::rather_than(const codec::ResponseHead& answer, Used used) {
 
 bool Retry::after(const base::Error& error, Used used) {
     const RetryRule& rule = context_->route->traffic.retry;
-    if (error.side != base::Side::upstream || error.code == base::Code::invalid || !allowed(used)) return false;
+    if (error.side != base::Side::upstream || !may_pass(error.code) || !allowed(used)) return false;
     if (!used.sent) return rule.unsent && grant(0s, has_other());
     const bool declared = error.code == base::Code::timeout ? rule.timeout : rule.reset;
     return declared && context_->idempotent && grant(0s, false);

@@ -65,7 +65,8 @@ contexts:
     any: { address: "127.0.0.1:<any>" }
     strong: { address: "127.0.0.1:<strong>" }
     # Neither is ejected, however often a test lets them fail: the others find both.
-    two: { address: ["127.0.0.1:<two_a>", "127.0.0.1:<two_b>"], passive: { failures: 0 }, outlier: { enabled: false } }
+    two: { address: ["127.0.0.1:<two_a>", "127.0.0.1:<two_b>"], passive: { failures: 0 },
+           outlier: { enabled: false }, breaker: { enabled: false } }
     dead: { address: "127.0.0.1:<nobody>", passive: { failures: 0 } }
     sick: { address: "127.0.0.1:<plain>", health: { http: /sick-health, interval: 50ms, unhealthy_after: 1 }, panic_threshold: 0% }
     down: { run: "exit 3", restart: { first: 200ms } }
