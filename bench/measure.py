@@ -170,6 +170,7 @@ def trunkline_manifest(folder, port, backend, extra=""):
     manifest = folder / "trunkline.yaml"
     manifest.write_text(f"""system: bench
 gateway:
+  limits: {{ connections_per_client: 0 }}   # all load comes from one address
   listen: 127.0.0.1:{port}
   threads: 1
   routes:
