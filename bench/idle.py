@@ -13,7 +13,8 @@ import socket
 import sys
 import time
 
-import measure
+from kit import backends, measure, peers
+from kit.scenario import BODY
 
 PER_ADDRESS = 20_000  # connections from one 127.0.0.x, well below the ephemeral ports
 REQUEST = b"GET /idle HTTP/1.1\r\nHost: bench\r\n\r\n"
@@ -43,7 +44,7 @@ def open_one(port, number):
 def read_answer(connection):
     """Reads head and the 64 bytes of the body to their end, so that the connection is really idle."""
     received = b""
-    while b"\r\n\r\n" not in received or len(received.split(b"\r\n\r\n", 1)[1]) < len(measure.BODY):
+    while b"\r\n\r\n" not in received or len(received.split(b"\r\n\r\n", 1)[1]) < BODY:
         chunk = connection.recv(4096)
         if not chunk:
             raise RuntimeError(f"the gateway closed a connection after {received[:80]!r}")
@@ -92,8 +93,8 @@ def run():
         raise RuntimeError(f"{binary.name} is not built; run ./dev build")
     raise_file_limit(options.connections + 1000)
     folder = measure.workdir()
-    backend = measure.start_nginx_backend(folder)
-    process, port = measure.start_trunkline(binary, folder, backend)
+    backend = backends.start_nginx(folder)
+    process, port = peers.start_ready_trunkline(binary, folder, backend)
 
     fresh = measure.rss_bytes(process.pid)
     first = open_many(port, 0, options.connections // 10)

@@ -11,7 +11,8 @@ import shutil
 import statistics
 import time
 
-import measure
+from kit import backends, measure, peers
+from kit.scenario import Scenario
 
 PAUSE_SECONDS = 0.0005
 DEADLINE_SECONDS = 10.0
@@ -21,7 +22,7 @@ def one_start(binary, folder, backend):
     """Milliseconds until the first 200."""
     port = measure.free_port()
     log = folder / "start.log"
-    manifest = measure.trunkline_manifest(folder / "start", port, backend)
+    manifest = peers.trunkline_manifest(Scenario(), folder / "start", port, backend)
     began = time.monotonic()
     process = measure.start([binary, "up", "--manifest", manifest], log)
     while measure.get(port, 1.0) != 200:
@@ -45,7 +46,7 @@ def run():
     if not binary.exists():
         raise RuntimeError(f"{binary.name} is not built; run ./dev build")
     folder = measure.workdir()
-    backend = measure.start_nginx_backend(folder)
+    backend = backends.start_nginx(folder)
     times = [one_start(binary, folder, backend) for _ in range(options.rounds)]
     figures = {"median_ms": statistics.median(times), "min_ms": min(times), "max_ms": max(times), "rounds": len(times)}
     if options.json:

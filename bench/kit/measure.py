@@ -109,6 +109,12 @@ def rss_bytes(pid):
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def proxy_cpus():
+    """(CPU of load and backend, CPU of the proxy); (None, None) where they must share one."""
+    cpus = sorted(os.sched_getaffinity(0))
+    return (cpus[0], cpus[-1]) if len(cpus) > 1 else (None, None)
+
+
 def get(port, timeout=5.0, path="/", host="127.0.0.1"):
     """One request on a connection of its own; the status, or None if there was no answer."""
     try:
@@ -120,79 +126,25 @@ def get(port, timeout=5.0, path="/", host="127.0.0.1"):
     return int(head.split()[1]) if head.startswith(b"HTTP/1.1 ") else None
 
 
-def wait_ready(port, process, log, seconds=10.0, want=200):
-    """Waits until a request is answered with 200; on failure raises with the process's last words."""
+def takes_connections(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1.0).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_ready(port, process, log, seconds=20.0, http1=True, path="/"):
+    """Waits for an answer of 200, or for connections to be taken; on failure raises with the process's last words."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
-        if get(port, 1.0) == want:
+        if get(port, 1.0, path) == 200 if http1 else takes_connections(port):
             return
         time.sleep(0.02)
     words = pathlib.Path(log).read_text(errors="replace")[-2000:].strip()
     name = pathlib.Path(process.args[0]).name
     raise RuntimeError(f"{name} did not answer on 127.0.0.1:{port} (status {process.poll()})"
                        + (f"; it said:\n{words}" if words else " and said nothing"))
-
-
-# --- The programs that more than one benchmark starts ---
-
-BODY = "x" * 64
-
-
-def start_nginx_backend(folder, cpu=None, body=len(BODY)):
-    """One nginx worker that answers `body` bytes; its port. It listens on backend.sock in the folder, too."""
-    port = free_port()
-    answer = f'default_type text/plain; return 200 "{"x" * body}";'
-    if body > 2048:  # more than nginx takes in its configuration
-        (folder / "body").write_text("x" * body)
-        answer = f"root {folder}; try_files /body =404; open_file_cache max=10;"
-    config = folder / "backend.conf"
-    config.write_text(f"""
-daemon off; master_process off; pid {folder}/backend.pid; error_log {folder}/backend.log;
-worker_processes 1; worker_rlimit_nofile 40000;
-events {{ worker_connections 20000; }}
-http {{
-  access_log off; keepalive_requests 1000000000; keepalive_timeout 300s;
-  client_body_temp_path {folder}/b1; proxy_temp_path {folder}/b2; fastcgi_temp_path {folder}/b3;
-  uwsgi_temp_path {folder}/b4; scgi_temp_path {folder}/b5;
-  server {{ listen 127.0.0.1:{port} backlog=8192; listen unix:{folder}/backend.sock backlog=8192;
-    location / {{ {answer} }} }}
-}}
-""")
-    log = folder / "backend.log"
-    process = start([find("nginx"), "-e", log, "-c", config, "-p", folder], log, cpu)
-    wait_ready(port, process, log)
-    return port
-
-
-def trunkline_manifest(folder, port, backend, extra=""):
-    """Writes the benchmarks' manifest: one route, one service that others run, no access log."""
-    folder.mkdir(parents=True, exist_ok=True)
-    manifest = folder / "trunkline.yaml"
-    manifest.write_text(f"""system: bench
-gateway:
-  limits: {{ connections_per_client: 0 }}   # all load comes from one address
-  listen: 127.0.0.1:{port}
-  threads: 1
-  routes:
-    - {{ path: /*, to: backend }}
-contexts:
-  bench:
-    backend:
-      address: {backend if str(backend).startswith("unix:") else f"127.0.0.1:{backend}"}
-telemetry:
-  access_log: none
-{extra}""")
-    return manifest
-
-
-def start_trunkline(binary, folder, backend, cpu=None):
-    """(process, port) of a gateway in front of `backend`, a port or "unix:PATH"."""
-    port = free_port()
-    name = "unix" if str(backend).startswith("unix:") else "trunkline"
-    log = folder / f"{name}.log"
-    process = start([binary, "up", "--manifest", trunkline_manifest(folder / name, port, backend)], log, cpu)
-    wait_ready(port, process, log)
-    return process, port
 
 
 def main(run):
