@@ -9,8 +9,9 @@ constexpr std::string_view kHex = "0123456789abcdef";
 }
 
 bool iequals(std::string_view a, std::string_view b) {
-    return a.size() == b.size() &&
-           std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return to_lower(x) == to_lower(y); });
+    if (a.size() != b.size()) return false;
+    if (a == b) return true;  // the usual case, and a tenth of the work
+    return std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return to_lower(x) == to_lower(y); });
 }
 
 std::string lower(std::string_view text) {

@@ -19,10 +19,19 @@ struct FreeFrame {
     FreeFrame* next;
 };
 
-class FramePool {
-  public:
-    ~FramePool() {
-        for (List& list : lists_) {
+struct FreeList {
+    FreeFrame* head = nullptr;
+    size_t count = 0;
+};
+
+// The calling thread's free frames, by size. Plain data: a thread-local object with a destructor would be asked at each
+// use whether it has been made yet, 17 times a request.
+constinit thread_local std::array<FreeList, kClasses> t_free{};
+
+// Gives them back when the thread ends; made with its first frame.
+struct Cleaner {
+    ~Cleaner() {
+        for (FreeList& list : t_free) {
             while (list.head != nullptr) {
                 FreeFrame* frame = list.head;
                 list.head = frame->next;
@@ -30,52 +39,40 @@ class FramePool {
             }
         }
     }
-    void* take(size_t index) {
-        List& list = lists_[index];
-        if (list.head == nullptr) return std::malloc((index + 1) * kStep);
-        FreeFrame* frame = list.head;
-        list.head = frame->next;
-        --list.count;
-        return frame;
-    }
-    void give(void* memory, size_t index) {
-        List& list = lists_[index];
-        if (list.count == kKept) {
-            std::free(memory);
-            return;
-        }
-        list.head = new (memory) FreeFrame{list.head};
-        ++list.count;
-    }
-
-  private:
-    struct List {
-        FreeFrame* head = nullptr;
-        size_t count = 0;
-    };
-    std::array<List, kClasses> lists_;
+    void note_use() const {}
 };
-
-thread_local FramePool t_frames;
+thread_local Cleaner t_cleaner;
 
 constexpr size_t class_of(size_t bytes) { return (bytes - 1) / kStep; }
+
+void* new_frame(size_t bytes, size_t index) {
+    t_cleaner.note_use();
+    void* memory = std::malloc(index < kClasses ? (index + 1) * kStep : bytes);
+    if (memory == nullptr) std::abort();
+    return memory;
+}
 
 }  // namespace
 
 void* allocate_frame(size_t bytes) {
     const size_t index = class_of(bytes);
-    void* memory = index < kClasses ? t_frames.take(index) : std::malloc(bytes);
-    if (memory == nullptr) std::abort();
-    return memory;
+    if (index < kClasses) [[likely]] {
+        FreeList& list = t_free[index];
+        if (FreeFrame* frame = list.head; frame != nullptr) [[likely]] {
+            list.head = frame->next;
+            --list.count;
+            return frame;
+        }
+    }
+    return new_frame(bytes, index);
 }
 
 void free_frame(void* frame, size_t bytes) noexcept {
     const size_t index = class_of(bytes);
-    if (index < kClasses) {
-        t_frames.give(frame, index);
-    } else {
-        std::free(frame);
-    }
+    if (index >= kClasses || t_free[index].count == kKept) return std::free(frame);
+    FreeList& list = t_free[index];
+    list.head = new (frame) FreeFrame{list.head};
+    ++list.count;
 }
 
 }  // namespace tl::rt
