@@ -133,20 +133,24 @@ void Http1Body::finish() {
     own_.release();
 }
 
-rt::Task<base::Result<void>> write_steadily(net::Stream& stream, std::span<iovec> parts, rt::Wait wait,
-                                            base::Duration idle) {
+std::optional<base::Result<void>> write_at_once(net::Stream& stream, std::span<iovec>& parts) {
     while (!parts.empty()) {
         const net::IoResult result = stream.try_write(parts);
-        if (result.status == net::IoStatus::failed) co_return base::fail(stream.io_error(result, "write"));
-        if (result.status == net::IoStatus::ok) {
-            net::advance(parts, result.bytes);
-            continue;
-        }
+        if (result.status == net::IoStatus::failed) return base::fail(stream.io_error(result, "write"));
+        if (result.status != net::IoStatus::ok) return std::nullopt;
+        net::advance(parts, result.bytes);
+    }
+    return base::Result<void>{};
+}
+
+rt::Task<base::Result<void>> write_steadily(net::Stream& stream, std::span<iovec> parts, rt::Wait wait,
+                                            base::Duration idle) {
+    for (;;) {
+        if (auto written = write_at_once(stream, parts)) co_return std::move(*written);
         const rt::Wait step = wait.until(base::deadline_after(rt::this_loop().now(), idle));
         const rt::Wake wake = co_await stream.readiness().wait_writable(step);
         if (wake != rt::Wake::ready) co_return base::fail(rt::wake_error(wake, "writing"));
     }
-    co_return base::Result<void>{};
 }
 
 }  // namespace tl::http

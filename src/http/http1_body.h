@@ -53,6 +53,8 @@ class Http1Body {
     bool stalled_ = false;
 };
 
+// What needs no waiting, and no frame: writes `parts` and drops what has gone. nullopt: the kernel takes no more now.
+[[nodiscard]] std::optional<base::Result<void>> write_at_once(net::Stream& stream, std::span<iovec>& parts);
 // Writes all of `parts`; each step forward gets `idle` anew.
 [[nodiscard]] rt::Task<base::Result<void>> write_steadily(net::Stream& stream, std::span<iovec> parts, rt::Wait wait,
                                                           base::Duration idle);

@@ -130,14 +130,16 @@ rt::Task<base::Result<void>> Http1Client::send_body(Piece piece, const codec::He
         co_return counted;
     }
     Http1Parts parts{out_, chunked_, piece, trailers};
-    auto written = co_await write_steadily(*stream_, parts.parts(), wait, limits_.write_idle);
+    std::span<iovec> rest = parts.parts();
+    auto written = write_at_once(*stream_, rest);
+    if (!written) written = co_await write_steadily(*stream_, rest, wait, limits_.write_idle);
     out_.clear();
-    if (!written) {
+    if (!*written) {
         broken_ = true;
-        co_return base::fail(upstream_error(std::move(written.error())));
+        co_return base::fail(upstream_error(std::move(written->error())));
     }
     sent_all_ = piece.end || (!chunked_ && to_send_ == 0);
-    co_return written;
+    co_return std::move(*written);
 }
 
 // True when `result` is decided: a head, or a fault.

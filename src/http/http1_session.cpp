@@ -69,7 +69,8 @@ rt::Task<Http1Session::Next> Http1Session::serve_one() {
         co_await rt::yield();
     }
     Http1ServerExchange exchange{*this, server_->limits_};
-    const HeadRead read = co_await exchange.read_head();
+    HeadRead read = HeadRead::complete;
+    if (!exchange.head_at_once()) read = co_await exchange.read_head();
     if (read == HeadRead::closed) co_return Next::close;
     if (read == HeadRead::complete) {
         ++server_->stats_.requests;
@@ -81,6 +82,7 @@ rt::Task<Http1Session::Next> Http1Session::serve_one() {
             co_await server_->handler_->handle(exchange);
         }
     }
+    if (exchange.finished_well()) co_return Next::request;
     const Next next = co_await exchange.finish();
     co_return next;
 }
@@ -99,6 +101,15 @@ Http1ServerExchange::~Http1ServerExchange() {
     session_->stream_->readiness().on_hang_up(nullptr);
     // Only when the handler was left by an exception: finish() has seen to it otherwise.
     if (started_ && !ended_ && !switched_) session_->stream_->reset_on_close();
+}
+
+// The usual case: the whole head came in one piece, and is none to refuse. Otherwise read_head begins anew.
+bool Http1ServerExchange::head_at_once() {
+    uint32_t scanned = 0;
+    const codec::Parsed parsed = head_.parse(session_->in_.view(), limits_.head, scanned);
+    if (parsed.state != codec::ParseState::complete) return false;
+    session_->in_.consume(parsed.consumed);
+    return true;
 }
 
 rt::Task<Http1Session::HeadRead> Http1ServerExchange::read_head() {
@@ -269,14 +280,17 @@ rt::Task<base::Result<void>> Http1ServerExchange::write_out(Piece piece, const c
     }
     Http1Parts parts{out, frame_ == Frame::chunked, piece, trailers};
     ended_ = piece.end || (frame_ == Frame::length && to_send_ == 0);
-    auto written =
-        co_await write_steadily(*session_->stream_, parts.parts(), {base::kNever, &cancel_}, limits_.write_idle);
-    out.clear();
+    std::span<iovec> rest = parts.parts();
+    auto written = write_at_once(*session_->stream_, rest);
     if (!written) {
-        written.error().side = base::Side::downstream;
+        written = co_await write_steadily(*session_->stream_, rest, {base::kNever, &cancel_}, limits_.write_idle);
+    }
+    out.clear();
+    if (!*written) {
+        written->error().side = base::Side::downstream;
         abort();
     }
-    co_return written;
+    co_return std::move(*written);
 }
 
 void Http1ServerExchange::abort() {
@@ -289,6 +303,13 @@ void Http1ServerExchange::abort() {
 Tunnel Http1ServerExchange::tunnel() {
     session_->stream_->readiness().on_hang_up(nullptr);
     return {session_->stream_.get(), body_.surplus()};
+}
+
+// The usual case of finish(): nothing is left to be sent, read or closed.
+bool Http1ServerExchange::finished_well() {
+    const bool well = ended_ && !aborted_ && !switched_ && keep_ && body_.at_end();
+    if (well) body_.finish();
+    return well;
 }
 
 // After the handler: the answer must be whole; then either the next request or the end.

@@ -68,10 +68,12 @@ class Http1ServerExchange final : public ServerExchange {
         uint16_t status;
         base::Error error;
     };
+    [[nodiscard]] bool head_at_once();
     [[nodiscard]] rt::Task<Http1Session::HeadRead> read_head();
     [[nodiscard]] std::optional<Refused> begin_body();
     [[nodiscard]] static Refused no_memory();
     [[nodiscard]] rt::Task<void> refuse(uint16_t status, base::Error error);
+    [[nodiscard]] bool finished_well();
     [[nodiscard]] rt::Task<Http1Session::Next> finish();
 
     void write_head(const OutgoingResponse& response);

@@ -168,7 +168,7 @@ rt::Task<base::Result<void>> Attempt::exchange_on(http::ClientExchange& upstream
         result = co_await relay_response(upstream, **head);
     }
     stop_.request();
-    co_await gate.closed();
+    if (gate.count() > 0) co_await gate.closed();
     co_return result;
 }
 
