@@ -1,5 +1,6 @@
 #include "codec/headers.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/text.h"
@@ -164,22 +165,31 @@ size_t HeaderTable::count(Field field) const {
     return found;
 }
 
-void HeaderTable::set(Field field, std::string_view value) { set(name_of(field), value); }
-
-void HeaderTable::set(std::string_view name, std::string_view value) {
-    const Header* found = find(name);
-    if (found == nullptr) {
-        add(name, value);
-        return;
-    }
+void HeaderTable::set(Field field, std::string_view value) {
+    const Header* found = find(field);
+    if (found == nullptr) return push({name_of(field), value, field});
     const auto first = static_cast<size_t>(found - begin());
     at(first).value = value;
-    const Header kept = at(first);
+    if (std::none_of(begin() + first + 1, end(), [field](const Header& one) { return one.field == field; })) return;
     size_t i = 0;
-    remove_if([&](const Header& header) {
-        return i++ != first && header.field == kept.field &&
-               (kept.field != Field::other || base::iequals(header.name, kept.name));
-    });
+    remove_if([&](const Header& header) { return i++ > first && header.field == field; });
+}
+
+void HeaderTable::set(std::string_view name, std::string_view value) {
+    if (const Field field = lookup_field(name); field != Field::other) {
+        const Header* found = find(field);
+        if (found == nullptr) return push({name, value, field});
+        return set(field, value);
+    }
+    const auto is_same = [name](const Header& one) {
+        return one.field == Field::other && base::iequals(one.name, name);
+    };
+    const Header* found = std::find_if(begin(), end(), is_same);
+    if (found == end()) return push({name, value, Field::other});
+    const auto first = static_cast<size_t>(found - begin());
+    at(first).value = value;
+    size_t i = 0;
+    remove_if([&](const Header& header) { return i++ > first && is_same(header); });
 }
 
 void HeaderTable::remove(Field field) {

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace tl::gateway {
@@ -60,7 +61,7 @@ proxy::Filter::Verdict ForwardedFilter::on_request(proxy::RequestContext& contex
         forwarded = extend(headers, Field::forwarded, forwarded, arena);
     }
     // What is said here is said anew; the rest a client may not say at all.
-    headers.remove_if([this](const codec::Header& header) {
+    const auto unwanted = [this](const codec::Header& header) {
         switch (header.field) {
             case Field::forwarded:
             case Field::x_forwarded_for: return true;
@@ -70,7 +71,8 @@ proxy::Filter::Verdict ForwardedFilter::on_request(proxy::RequestContext& contex
             case Field::x_real_ip: return !trust_;
             default: return false;
         }
-    });
+    };
+    if (std::ranges::any_of(headers, unwanted)) headers.remove_if(unwanted);
     headers.add(Field::forwarded, forwarded);
     headers.add(Field::x_forwarded_for, chain);
     if (!trust_ || headers.find(Field::x_forwarded_host) == nullptr) headers.add(Field::x_forwarded_host, host);

@@ -1,5 +1,7 @@
 #include "proxy/hop.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "proxy/door.h"
 
@@ -66,10 +68,11 @@ void remove_hop_by_hop(HeaderTable& headers, base::Arena& arena) {
     const std::string_view connection = connection_of(headers, arena);
     const bool plain = connection.empty() || base::iequals(connection, "keep-alive") ||
                        base::iequals(connection, "close") || base::iequals(connection, "upgrade");
-    headers.remove_if([&](const codec::Header& header) {
+    const auto unwanted = [&](const codec::Header& header) {
         if (is_hop_by_hop(header.field)) return true;
         return !plain && !is_protected(header.field) && names_field(connection, header.name);
-    });
+    };
+    if (std::ranges::any_of(headers, unwanted)) headers.remove_if(unwanted);
 }
 
 }  // namespace
