@@ -1,3 +1,21 @@
+# The rooms that a request passes through: what a profile is taken of, and used for (docs/decisions/0012-profile.md).
+# The others stay as they are, so that the presets share their objects.
+set(TL_HOT_ROOMS base rt codec net telemetry http proxy gateway mesh)
+
+# How the profile presets compile a room; nothing in all others.
+function(tl_profile_options name)
+  if(NOT name IN_LIST TL_HOT_ROOMS)
+    return()
+  endif()
+  if(TRUNKLINE_INSTRUMENT)
+    target_compile_options(tl_${name} PRIVATE -fprofile-generate)
+  elseif(TRUNKLINE_PROFILE)
+    # A change since the training run makes the profile of its function worthless, not the build wrong.
+    target_compile_options(tl_${name} PRIVATE -flto=thin -fprofile-use=${TRUNKLINE_PROFILE}
+                           -Wno-profile-instr-unprofiled -Wno-profile-instr-out-of-date)
+  endif()
+endfunction()
+
 # tl_room(NAME ROOMS r... LIBS l...): the library tl_NAME from src/NAME/**/*.cpp, and, from
 # its *_test.cpp, the unit test binary tl_NAME_test. A room without sources yet is header-only.
 function(tl_room name)
@@ -17,6 +35,7 @@ function(tl_room name)
     add_library(tl_${name} STATIC ${sources})
     target_include_directories(tl_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
     target_link_libraries(tl_${name} PUBLIC ${deps})
+    tl_profile_options(${name})
   else()
     add_library(tl_${name} INTERFACE)
     target_include_directories(tl_${name} INTERFACE ${CMAKE_SOURCE_DIR}/src)

@@ -22,6 +22,12 @@ if(TRUNKLINE_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
+if(TRUNKLINE_INSTRUMENT)
+  add_link_options(-fprofile-generate)
+elseif(TRUNKLINE_PROFILE)
+  add_link_options(-flto=thin -Wl,--thinlto-cache-dir=${CMAKE_BINARY_DIR}/thinlto)
+endif()
+
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
