@@ -1,5 +1,5 @@
-// `trunkline routes --effective PATH`: which route takes a request, and which policies hold there, with the place where each
-// was written. From the manifest alone: what runs may be behind it until `apply`.
+// `trunkline routes --effective PATH`: which route takes a request, and which policies hold there, with the place where
+// each was written. From the manifest alone: what runs may be behind it until `apply`.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -41,12 +41,8 @@ const proxy::Route* find_route(const proxy::Door& door, const EffectiveOptions& 
 
 Json origin_json(const gateway::EffectivePolicies::Origin& origin, const manifest::Node& values,
                  const std::string& file) {
-    return {{"policy", origin.policy},
-            {"from", origin.level},
-            {"file", file},
-            {"line", origin.at.line},
-            {"column", origin.at.column},
-            {"says", manifest::to_json(values)}};
+    return {{"policy", origin.policy}, {"from", origin.level},       {"file", file},
+            {"line", origin.at.line},  {"column", origin.at.column}, {"says", manifest::to_json(values)}};
 }
 
 std::string indented(const std::string& text) {
@@ -73,7 +69,8 @@ void show(const EffectiveOptions& options, const gateway::RouteConfig& route, co
           const gateway::EffectivePolicies& effective, const std::string& file) {
     const manifest::Node all = gateway::policies_schema().to_node(effective.policies);
     Json list = Json::array();
-    std::string text = fmt::format("{} to {}  ({}:{}:{})\n", name, route.to.value, file, route.at.line, route.at.column);
+    std::string text =
+        fmt::format("{} to {}  ({}:{}:{})\n", name, route.to.value, file, route.at.line, route.at.column);
     for (const auto& origin : effective.origins) {
         const manifest::Node* const values = all.find(origin.policy);
         if (values == nullptr) continue;
@@ -115,7 +112,8 @@ int run_effective(const EffectiveOptions& options) {
     const gateway::GatewayConfig& config = loaded->manifest.gateway;
     const gateway::RouteConfig& route = config.routes[found->index];
     const auto of_service = [&](const std::string& service) { return policies_of(loaded->manifest, service); };
-    show(options, route, found->rule.name, gateway::effective_policies(gateway::policy_levels(config, route, of_service)),
+    show(options, route, found->rule.name,
+         gateway::effective_policies(gateway::policy_levels(config, route, of_service)),
          std::filesystem::path{loaded->file}.filename().string());
     return kOk;
 }

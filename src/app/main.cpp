@@ -3,7 +3,8 @@
 
 int main(int argc, char** argv) {
     using namespace tl::app;
-    return run(argc, argv, {.up = run_up,
+    return run(argc, argv,
+               {.up = run_up,
                 .check = run_check,
                 .schema = run_schema,
                 .effective = run_effective,

@@ -103,7 +103,8 @@ const Object<ContextConfig>& context_schema() {
     static const auto schema =
         Object<ContextConfig>("a context")
             .field("policies", &ContextConfig::policies, gateway::policies_schema())
-            .doc("What is done to requests from outside for its services, and what is asked of them. No service's name.")
+            .doc(
+                "What is done to requests from outside for its services, and what is asked of them. No service's name.")
             .rest(&ContextConfig::services,
                   manifest::map_of(service_schema()).names(manifest::dns_label("a service's name")));
     return schema;
@@ -142,7 +143,8 @@ const Object<Manifest>& manifest_schema() {
 std::vector<NamedService> services_of(const Manifest& manifest) {
     std::vector<NamedService> all;
     for (const auto& context : manifest.contexts) {
-        for (const auto& service : context.value.services) all.push_back({&context.name.value, &service.name, &service.value});
+        for (const auto& service : context.value.services)
+            all.push_back({&context.name.value, &service.name, &service.value});
     }
     return all;
 }

@@ -73,7 +73,7 @@ class ObjectKind final : public Kind {
     std::shared_ptr<const void> prototype_;
     std::vector<Field> fields_;
     std::vector<PlacedValidator> validators_;
-    Field rest_;  // without a kind: other keys are mistakes
+    Field rest_;                     // without a kind: other keys are mistakes
     std::vector<size_t> positions_;  // offsets of Position members that get the map's place
 };
 

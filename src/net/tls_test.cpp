@@ -225,8 +225,8 @@ TEST(Tls, clients_with_certificates_are_known_and_others_are_refused) {
     });
 }
 
-// With TLS 1.3 the client's handshake is over before the server has judged its certificate: the refusal comes later, and
-// the connection may be closed before the first request is written.
+// With TLS 1.3 the client's handshake is over before the server has judged its certificate: the refusal comes later,
+// and the connection may be closed before the first request is written.
 TEST(Tls, a_late_refusal_of_our_certificate_is_told_even_behind_a_write_that_failed) {
     on_loop([]() -> rt::Task<void> {
         const TestAuthority authority;

@@ -1,5 +1,5 @@
-// What changes the body of one answer while it streams: compression, or a change of the whole document. Made by a filter
-// for one answer, owned by the exchange that it stands in (filtered_exchange.h); one core.
+// What changes the body of one answer while it streams: compression, or a change of the whole document. Made by a
+// filter for one answer, owned by the exchange that it stands in (filtered_exchange.h); one core.
 #pragma once
 
 #include <string>

@@ -1,6 +1,7 @@
-// What a policy keeps on one core and over reloads: caches, leases, its view of what all cores share. A filter is immutable
-// and shared, so it only holds a slot; the state is made by the first request of that core. Slots are given out on the
-// control core by key: the same key, the same slot, so that state carries over from one manifest to the next.
+// What a policy keeps on one core and over reloads: caches, leases, its view of what all cores share. A filter is
+// immutable and shared, so it only holds a slot; the state is made by the first request of that core. Slots are given
+// out on the control core by key: the same key, the same slot, so that state carries over from one manifest to the
+// next.
 #pragma once
 
 #include <map>

@@ -1,9 +1,10 @@
-// What a feature adds to a request's way. A filter overrides the phases that it needs. The chain of a route is built when
-// the manifest is loaded: see the list in gateway/door.cpp. Filters are immutable and shared by cores; what belongs to one
-// request lives in its RequestContext, what belongs to a core in the engine's core states (core_states.h).
+// What a feature adds to a request's way. A filter overrides the phases that it needs. The chain of a route is built
+// when the manifest is loaded: see the list in gateway/door.cpp. Filters are immutable and shared by cores; what
+// belongs to one request lives in its RequestContext, what belongs to a core in the engine's core states
+// (core_states.h).
 //
-// The phases, in their order: on_request (and wait_request, for what has to wait), on_body where the filter wants to see
-// the whole body, then the service, on_response and body_transform in reverse order, on_done always. A filter whose
+// The phases, in their order: on_request (and wait_request, for what has to wait), on_body where the filter wants to
+// see the whole body, then the service, on_response and body_transform in reverse order, on_done always. A filter whose
 // on_request was called sees on_response also when another one has answered in the service's place.
 #pragma once
 
@@ -30,8 +31,8 @@ class Filter {
     [[nodiscard]] virtual std::string_view name() const = 0;
     // Before an instance is picked; may change the head. Does not wait.
     [[nodiscard]] virtual Verdict on_request(RequestContext& /*context*/) const { return Verdict::proceed; }
-    // After on_request has said `wait`, for what must ask somebody else; every wait in it has a deadline and watches the
-    // exchange's cancel. Never says `wait`.
+    // After on_request has said `wait`, for what must ask somebody else; every wait in it has a deadline and watches
+    // the exchange's cancel. Never says `wait`.
     [[nodiscard]] virtual rt::Task<Verdict> wait_request(RequestContext& /*context*/) const {
         co_return Verdict::proceed;
     }

@@ -46,8 +46,8 @@ rt::Task<Verdict> FilteredExchange::gather(size_t most) {
         const auto piece = co_await client_->read({base::kNever, &client_->cancel()});
         if (!piece || body_.size() + piece->data.size() > most) {
             const Cause cause = piece ? Cause::body_too_large : cause_of(piece.error());
-            context_->refusal = {cause, piece ? fmt::format("this route takes bodies of {} bytes", most)
-                                              : piece.error().message()};
+            context_->refusal = {
+                cause, piece ? fmt::format("this route takes bodies of {} bytes", most) : piece.error().message()};
             co_return Verdict::refuse;
         }
         body_ += piece->data;
@@ -154,10 +154,9 @@ rt::Task<base::Result<void>> FilteredExchange::send_on(bool end, const codec::He
     held_ = false;
     context_->record.status = status_;
     const bool with_trailers = end && trailers != nullptr && !trailers->empty();
-    const BodyLength length =
-        end && !with_trailers ? BodyLength{BodyLength::Kind::known, out_.size()} : BodyLength{BodyLength::Kind::unknown};
-    const http::OutgoingResponse response{
-        .status = status_, .reason = reason_, .headers = &headers_, .length = length};
+    const BodyLength length = end && !with_trailers ? BodyLength{BodyLength::Kind::known, out_.size()}
+                                                    : BodyLength{BodyLength::Kind::unknown};
+    const http::OutgoingResponse response{.status = status_, .reason = reason_, .headers = &headers_, .length = length};
     auto sent = co_await client_->send(response, {out_, end && !with_trailers});
     if (sent && with_trailers) sent = co_await client_->send_body({{}, true}, trailers);
     co_return sent;

@@ -1,6 +1,7 @@
 // The client's exchange as a route's body filters leave it: the request's body gathered and changed before it goes on,
-// the answer's body sent through transforms. Everybody behind it (forward, attempts, problems) sees a ServerExchange like
-// any other. Made by the pipeline for routes with such filters only; lives in its frame, in front of the client's end.
+// the answer's body sent through transforms. Everybody behind it (forward, attempts, problems) sees a ServerExchange
+// like any other. Made by the pipeline for routes with such filters only; lives in its frame, in front of the client's
+// end.
 #pragma once
 
 #include <memory>

@@ -2,10 +2,9 @@
 // and records say about the caller. Immutable once made, so that a cache of verified credentials can share it.
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "proxy/identity_fwd.h"
 

@@ -101,8 +101,7 @@ void finish(Engine& engine, RequestContext& context) {
 
 rt::Task<void> DoorHandler::handle(http::ServerExchange& exchange) {
     const DoorPtr door = door_;  // a reload does not touch this request
-    RequestContext context{
-        .exchange = &exchange, .door = *door, .began = rt::this_loop().now(), .engine = engine_};
+    RequestContext context{.exchange = &exchange, .door = *door, .began = rt::this_loop().now(), .engine = engine_};
     ++engine_->metrics().door(door->kind).in_flight;
     begin_trace(context, rt::this_loop().random());
 
@@ -119,8 +118,7 @@ rt::Task<void> DoorHandler::handle(http::ServerExchange& exchange) {
 
 rt::Task<void> DoorHandler::refuse(http::ServerExchange& exchange, uint16_t status, const base::Error& error) {
     const DoorPtr door = door_;
-    RequestContext context{
-        .exchange = &exchange, .door = *door, .began = rt::this_loop().now(), .engine = engine_};
+    RequestContext context{.exchange = &exchange, .door = *door, .began = rt::this_loop().now(), .engine = engine_};
     ++engine_->metrics().door(door->kind).in_flight;
     ++engine_->metrics().door(door->kind).refused;
     context.trace = telemetry::new_trace(rt::this_loop().random());

@@ -25,7 +25,7 @@ struct RequestContext {
     http::ServerExchange* exchange;  // the client's end; a FilteredExchange may stand in front of it
     const Door& door;
     base::TimePoint began;
-    Engine* engine = nullptr;  // of this core; nullptr only where unit tests have none
+    Engine* engine = nullptr;                 // of this core; nullptr only where unit tests have none
     base::TimePoint deadline = base::kNever;  // of whoever it is made for; the route's holds beside it
     base::Arena arena;
     std::string_view path;  // normalized
@@ -33,10 +33,10 @@ struct RequestContext {
     PathMatch match;
     telemetry::TraceContext trace;  // of this hop
     telemetry::Record record;
-    Denial refusal{Cause::none, {}};  // set by whoever refuses
-    std::unique_ptr<OwnReply> reply;  // set by the filter that answers in the service's place
-    size_t filters_seen = 0;          // of the route's: those that have seen the request
-    IdentityPtr identity;             // who calls, once a policy knows; nullptr before
+    Denial refusal{Cause::none, {}};       // set by whoever refuses
+    std::unique_ptr<OwnReply> reply;       // set by the filter that answers in the service's place
+    size_t filters_seen = 0;               // of the route's: those that have seen the request
+    IdentityPtr identity;                  // who calls, once a policy knows; nullptr before
     const net::Address* client = nullptr;  // who calls, where the peer is a proxy that we trust
     bool idempotent = false;               // may be sent twice
     bool shortened = false;                // the caller gives it less time than the route does
@@ -53,8 +53,8 @@ struct RequestContext {
     [[nodiscard]] codec::RequestHead& head() const { return exchange->request(); }
     // Whom policies take for the client: behind trusted proxies the address that these have named.
     [[nodiscard]] const net::Address& client_address() const { return client != nullptr ? *client : exchange->peer(); }
-    // What a policy has decided, for `why` and the access log: "limit: 3 of 100 left". Cut at what a record holds; never
-    // with a secret in it.
+    // What a policy has decided, for `why` and the access log: "limit: 3 of 100 left". Cut at what a record holds;
+    // never with a secret in it.
     void note(std::string_view policy, std::string_view what) { record.note(policy, what); }
 
   private:

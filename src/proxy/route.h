@@ -34,8 +34,8 @@ struct RouteRule {
 struct Denial {
     Cause cause = Cause::not_allowed;
     std::string detail;
-    uint16_t status = 0;       // of the answer; 0: the cause's own
-    uint32_t retry_after = 1;  // seconds, told with every 503 and 429
+    uint16_t status = 0;                                         // of the answer; 0: the cause's own
+    uint32_t retry_after = 1;                                    // seconds, told with every 503 and 429
     std::vector<std::pair<std::string, std::string>> headers{};  // of the answer, such as WWW-Authenticate
     std::vector<std::string> violations{};                       // all that is wrong with the request
 };
@@ -51,7 +51,7 @@ struct Route {
     size_t most_body = 0;       // of the request, which filters want to see whole; 0: none does
     bool filters_body = false;  // a FilteredExchange is needed
     size_t index = 0;           // in the configuration that it was made of
-    uint32_t id = 0;                                     // name ids of telemetry
+    uint32_t id = 0;            // name ids of telemetry
     uint32_t service_id = 0;
     uint32_t series = 0;  // metric series
 };

@@ -46,7 +46,8 @@ class MemoryExchange final : public http::ServerExchange {
         started_ = true;
         answer_->status = response.status;
         if (response.headers != nullptr) {
-            for (const codec::Header& header : *response.headers) answer_->headers.emplace_back(header.name, header.value);
+            for (const codec::Header& header : *response.headers)
+                answer_->headers.emplace_back(header.name, header.value);
         }
         co_return take(first);
     }

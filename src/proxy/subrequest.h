@@ -1,6 +1,6 @@
 // A request that a policy makes on behalf of a client's request: to an authoriser, or to one of several services whose
-// answers are joined. It goes the way of every request to a service (balancing, retries, breaker, deadline, a span and an
-// access record of its own) and comes back whole, in memory. One core; lives in the caller's frame.
+// answers are joined. It goes the way of every request to a service (balancing, retries, breaker, deadline, a span and
+// an access record of its own) and comes back whole, in memory. One core; lives in the caller's frame.
 #pragma once
 
 #include <memory>

@@ -127,10 +127,13 @@ void Parser::add_queries() {
     status->add_option("--every", arguments.every, "Time between two drawings (default 1s)")->type_name("TIME");
     add(kServices)->add_option("service", arguments.services, "Only these")->type_name("SERVICE");
     CLI::App* routes = add(kRoutes);
-    CLI::Option* effective =
-        routes->add_option("--effective", arguments.effective, "Instead: the policies that hold for this path, by the manifest")
-            ->type_name("PATH");
-    routes->add_option("--method", arguments.method, "Of the request (default GET)")->needs(effective)->type_name("METHOD");
+    CLI::Option* effective = routes
+                                 ->add_option("--effective", arguments.effective,
+                                              "Instead: the policies that hold for this path, by the manifest")
+                                 ->type_name("PATH");
+    routes->add_option("--method", arguments.method, "Of the request (default GET)")
+        ->needs(effective)
+        ->type_name("METHOD");
     routes->add_option("--host", arguments.host, "Of the request (default: none)")->needs(effective)->type_name("HOST");
     CLI::App* logs = add(kLogs);
     logs->add_flag("-f,--follow", arguments.follow, "Go on with what comes, until Ctrl-C");

@@ -1,5 +1,5 @@
-// The filters of one route, from the policies that hold for it. The order is the order in which they see the request; it is
-// the one place that says it, with a reason a line.
+// The filters of one route, from the policies that hold for it. The order is the order in which they see the request;
+// it is the one place that says it, with a reason a line.
 #pragma once
 
 #include <vector>

@@ -11,7 +11,8 @@
 
 namespace tl::gateway {
 
-// What outlives the doors; owned by app/, one a process. `check` and unit tests have one of their own, which never settles.
+// What outlives the doors; owned by app/, one a process. `check` and unit tests have one of their own, which never
+// settles.
 struct PolicyHome {
     Keeper keeper;
     proxy::StateSlots slots;
@@ -21,7 +22,7 @@ struct PolicyHome {
 
 struct PolicyContext {
     PolicyHome* home = nullptr;
-    std::string route;                                                 // as users see it
+    std::string route;                                                  // as users see it
     std::function<proxy::RoutePtr(const std::string& service)> target;  // for subrequests; the service exists
     bool development = false;
 };

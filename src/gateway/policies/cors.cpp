@@ -34,7 +34,8 @@ std::optional<std::string> check_token(std::string_view name) {
 // A page must never be given another client's cookies' worth of answers by a list that says "everybody".
 void check_credentials(const CorsConfig& config, manifest::Position at, manifest::Diagnostics& diagnostics) {
     if (!config.credentials || std::ranges::find(config.origins, "*") == config.origins.end()) return;
-    diagnostics.error(at, R"(cors: credentials cannot go with the origin "*")", "name the origins that may send cookies");
+    diagnostics.error(at, R"(cors: credentials cannot go with the origin "*")",
+                      "name the origins that may send cookies");
 }
 
 class CorsFilter final : public proxy::Filter {

@@ -1,5 +1,6 @@
-// Cross-origin requests by browsers (the CORS protocol of the Fetch standard, https://fetch.spec.whatwg.org/#http-cors-protocol):
-// preflights are answered here, answers get their Access-Control fields, what services say themselves is replaced.
+// Cross-origin requests by browsers (the CORS protocol of the Fetch standard,
+// https://fetch.spec.whatwg.org/#http-cors-protocol): preflights are answered here, answers get their Access-Control
+// fields, what services say themselves is replaced.
 #pragma once
 
 #include <optional>

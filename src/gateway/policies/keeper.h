@@ -1,6 +1,6 @@
-// What policies keep beyond one manifest and share between cores: counters, key sets, connections to stores. Filters hold
-// a Kept by shared pointer; the keeper gives the same one to every manifest that asks for the same key, so that limits and
-// caches carry over a reload. Control core only, except for what a Kept itself allows to its filters.
+// What policies keep beyond one manifest and share between cores: counters, key sets, connections to stores. Filters
+// hold a Kept by shared pointer; the keeper gives the same one to every manifest that asks for the same key, so that
+// limits and caches carry over a reload. Control core only, except for what a Kept itself allows to its filters.
 #pragma once
 
 #include <map>

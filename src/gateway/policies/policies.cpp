@@ -17,7 +17,8 @@ std::optional<std::string> check_name(std::string_view name) {
 const manifest::Object<Policies>& policies_schema() {
     static const auto schema =
         manifest::Object<Policies>("policies")
-            .field("off", &Policies::off, manifest::list_of(manifest::text("a policy's name").check(check_name)).unique())
+            .field("off", &Policies::off,
+                   manifest::list_of(manifest::text("a policy's name").check(check_name)).unique())
             .doc("Policies of further out that do not hold here.")
             .example("[cors]")
             .field("cors", &Policies::cors, cors_schema().or_scalar("origins"))

@@ -1,6 +1,6 @@
-// What a manifest says under `policies`, at the gateway, a context, a service or a route. One policy is one member here, one
-// file in this folder and one page of docs/policies/. The nearest place that says a policy wins as a whole: nothing is merged
-// inside of one. Plain values; the filters that do it: chain.cpp.
+// What a manifest says under `policies`, at the gateway, a context, a service or a route. One policy is one member
+// here, one file in this folder and one page of docs/policies/. The nearest place that says a policy wins as a whole:
+// nothing is merged inside of one. Plain values; the filters that do it: chain.cpp.
 #pragma once
 
 #include <optional>
