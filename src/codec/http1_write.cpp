@@ -9,10 +9,29 @@ namespace tl::codec {
 
 namespace {
 
+// The first and the last N bytes of `text`, which may overlap: all of it, from N to 2 * N bytes.
+template <size_t N>
+void put_ends(char* at, std::string_view text) {
+    std::memcpy(at, text.data(), N);
+    std::memcpy(at + text.size() - N, text.data() + text.size() - N, N);
+}
+
+// Most names and values are short, and for those a call of memcpy costs more than the copy.
 char* put(char* at, std::string_view text) {
-    // An empty view may have no address, which memcpy must not see.
-    if (!text.empty()) std::memcpy(at, text.data(), text.size());
-    return at + text.size();
+    const size_t size = text.size();
+    if (size > 32) {
+        std::memcpy(at, text.data(), size);
+    } else if (size >= 16) {
+        put_ends<16>(at, text);
+    } else if (size >= 8) {
+        put_ends<8>(at, text);
+    } else if (size >= 4) {
+        put_ends<4>(at, text);
+    } else if (size > 0) {  // an empty view may have no address, which memcpy must not see
+        put_ends<1>(at, text);
+        at[size / 2] = text[size / 2];
+    }
+    return at + size;
 }
 
 char* put_header(char* at, std::string_view name, std::string_view value) {

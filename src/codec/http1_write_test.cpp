@@ -60,6 +60,16 @@ TEST(Http1Write, chunks_that_were_written_are_read_back_the_same) {
     EXPECT_EQ(largest.view(), "ffffffffffffffff\r\n");
 }
 
+TEST(Http1Write, names_and_values_of_every_length_are_written_as_they_are) {
+    std::string text;
+    for (size_t size = 0; size <= 100; ++size) {
+        base::Buffer out;
+        write_header(out, text, text);
+        EXPECT_EQ(out.view(), text + ": " + text + "\r\n");
+        text += static_cast<char>('a' + size % 26);
+    }
+}
+
 TEST(Http1Write, no_headers_write_nothing_and_many_move_the_buffer) {
     base::Buffer out;
     write_headers(out, HeaderTable{});
