@@ -44,7 +44,7 @@ struct TrafficRule {
 };
 
 struct PoolLimits {
-    size_t idle = 64;                                   // kept open for each instance and core
+    size_t idle = 1024;                                 // kept open for each instance and core
     base::Duration idle_for = std::chrono::seconds{4};  // shorter than the 5 s after which Node.js closes
     base::Duration connect = std::chrono::seconds{1};
     size_t shared = 8;  // connections of HTTP/2 to each instance, of each core
