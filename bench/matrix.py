@@ -33,7 +33,7 @@ def ratio(row, other):
 
 
 def lost(rows):
-    """The peers that need less CPU for this, beyond what both vary by between rounds."""
+    """The peers that need less CPU for this, by the medians."""
     ours = rows["trunkline"]
     if ours.absent:
         return []

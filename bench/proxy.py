@@ -4,11 +4,11 @@
 One nginx backend answers 64 bytes (--body); nginx, HAProxy, Envoy, a raw byte relay (the floor) and Trunkline stand
 in front of it in turn, each with one thread. wrk keeps 64 connections busy. Rounds are interleaved
 (A B C D A B C D ...), so that whatever else the machine does hits all rows alike; the median counts.
-CPU is the proxy's own, all its threads and workers, divided by the requests that were answered.
+CPU is the proxy's own, all its threads and workers, divided by the requests that were answered. ./dev bench matrix does
+the same over many scenarios.
 """
 import dataclasses
 import json
-import sys
 
 from kit import bench, measure, peers, rounds
 from kit.scenario import BODY, Scenario
@@ -19,8 +19,7 @@ def parse():
     parser.add_argument("--unix", action="store_true", help="add a row of Trunkline with the service on a Unix socket")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--body", type=int, default=BODY, help="bytes of an answer")
-    parser.add_argument("--all", action="store_true", help="the same as ./dev bench matrix")
-    return parser.parse_known_args()
+    return parser.parse_args()
 
 
 def add_unix(rows, scenario, options, folder, cpu):
@@ -30,13 +29,7 @@ def add_unix(rows, scenario, options, folder, cpu):
 
 
 def run():
-    options, unknown = parse()
-    if options.all:
-        import matrix  # pylint: disable=import-outside-toplevel
-        sys.argv = [word for word in sys.argv if word != "--all"]
-        return matrix.run()
-    if unknown:
-        raise RuntimeError(f"there is no option {unknown[0]}")
+    options = parse()
     say = (lambda *_, **__: None) if options.json else print
     cpus = measure.proxy_cpus()
     bench.say_cpus(cpus, say)

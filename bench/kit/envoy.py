@@ -41,7 +41,7 @@ def cluster(scenario, backend):
                 {"lb_endpoints": [{"endpoint": {"address": address(backend)}}]}]}}
     if scenario.service == "http2":
         options = {"@type": PROTOCOLS, "explicit_http_config": {"http2_protocol_options": {}}}
-        made["typed_extension_protocol_options"] = {EXTENSIONS.partition("/")[2] + "upstreams.http.v3.HttpProtocolOptions": options}
+        made["typed_extension_protocol_options"] = {PROTOCOLS.partition("/")[2]: options}
     return made
 
 

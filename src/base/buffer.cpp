@@ -13,8 +13,8 @@ constexpr size_t kKept = 0;  // a block that is kept would hide the use of a vie
 constexpr size_t kKept = 128;
 #endif
 
-// Free blocks of the calling thread, at most 128 (2 MiB); blocks may be freed on another thread than they were taken on.
-// An allocator's cache, not state: nothing can be observed through it. Plain data: a thread-local object with a
+// Free blocks of the calling thread, at most 128 (2 MiB); blocks may be freed on another thread than they were taken
+// on. An allocator's cache, not state: nothing can be observed through it. Plain data: a thread-local object with a
 // destructor would be asked at each use whether it has been made yet.
 struct FreeBlocks {
     std::array<char*, 128> blocks{};
