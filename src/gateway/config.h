@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/tcp_config.h"
 #include "gateway/tls_config.h"
 #include "http/message.h"
 #include "manifest/schema.h"
@@ -58,6 +59,7 @@ struct GatewayConfig {
     LimitsConfig limits;
     TimeoutsConfig timeouts;
     std::vector<RouteConfig> routes;
+    std::vector<TcpListenConfig> tcp;
 
     GatewayConfig() { listen.push_back({{net::Address::loopback(8080)}, {}}); }
 };

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "proxy/route_table.h"
+#include "proxy/tcp_route.h"
 #include "telemetry/record.h"
 
 namespace tl::proxy {
@@ -16,6 +18,7 @@ struct Door {
     telemetry::NameId caller = telemetry::kNoName;  // the workload behind this door
     telemetry::NameId zone = telemetry::kNoName;    // where the workload runs, or the gateway
     RouteTable routes;
+    std::optional<TcpRoute> tcp;  // set: connections come in here, no requests
     bool development = false;  // answers of our own explain themselves
     bool show_trace = false;   // X-Trace-Id on every answer
     // What callers say of deadlines and tries is believed: they are workloads of ours, or a proxy of our own.
