@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import ssl
+import threading
 import time
 import unittest
 import urllib.parse
@@ -34,8 +35,8 @@ gateway:
 contexts:
   data:
     db: { run: "<command>", protocol: tcp, replicas: 2, env: { CONTROL: "{folder}" } }
-    told: { run: "<command>", protocol: tcp, tcp: { send_proxy_protocol: v1 }, health: { none: true }, env: { PROXY: v1 } }
-    told-more: { run: "<command>", protocol: tcp, tcp: { send_proxy_protocol: v2 }, health: { none: true }, env: { PROXY: v2 } }
+    told: { run: "<command>", protocol: tcp, tcp: { send_proxy_protocol: v1 }, env: { PROXY: v1 } }
+    told-more: { run: "<command>", protocol: tcp, tcp: { send_proxy_protocol: v2 }, env: { PROXY: v2 } }
     quiet: { run: "<command>", protocol: tcp, tcp: { idle: 1s } }
     half-dead: { address: ["127.0.0.1:<nobody>", "127.0.0.1:<alive>"], protocol: tcp, passive: { failures: 0 }, outlier: { enabled: false } }
     dead: { address: "127.0.0.1:<nobody>", protocol: tcp, passive: { failures: 0 } }
@@ -51,6 +52,7 @@ def setUpModule():
     global wires, ports, alive
     ports = {name: processes.free_port() for name in NAMES}
     alive = socket.create_server(("127.0.0.1", 0), backlog=256)
+    alive.settimeout(20)
     unittest.addModuleCleanup(alive.close)
     text = MANIFEST.replace("<command>", COMMAND).replace("<alive>", str(alive.getsockname()[1]))
     for name, port in ports.items():
@@ -90,6 +92,15 @@ def wait_record(**wanted):
     return wait_until(lambda: records(**wanted), 10, f"an access record {wanted}")[-1]
 
 
+def metrics():
+    """The page for Prometheus, by the admin socket."""
+    with socket.socket(socket.AF_UNIX) as admin:
+        admin.settimeout(10)
+        admin.connect(str(wires.folder / ".trunkline/admin.sock"))
+        admin.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        return b"".join(iter(lambda: admin.recv(1 << 16), b"")).decode()
+
+
 class Bytes(unittest.TestCase):
     def test_a_client_that_has_finished_sending_still_gets_its_answer(self):
         with dial(ports["plain"], "digest") as peer:
@@ -113,7 +124,6 @@ class Bytes(unittest.TestCase):
     def test_much_in_both_directions_at_once_arrives_whole(self):
         size, before = 48 * MEGABYTE, len(noted())
         with dial(ports["plain"], f"duplex {size}", timeout=60) as peer:
-            import threading
             sender = threading.Thread(target=lambda: (tcp_service.send_pattern(peer, size), peer.shutdown(socket.SHUT_WR)))
             sender.start()
             self.assertEqual(rest_of(peer), (size, tcp_service.pattern_digest(size)))
@@ -251,7 +261,7 @@ class Shown(unittest.TestCase):
                                              if one["listen"] == f"tcp://127.0.0.1:{ports['plain']}" and one["traffic"]["open"] == 1),
                                             None), 15, "the open connection among the routes")
             self.assertGreater(route["traffic"]["total"], 0)
-            page = wires.run("metrics")[1]
+            page = metrics()
             labels = f'{{door="gateway",route="tcp 127.0.0.1:{ports["plain"]}",service="db"}}'
             self.assertIn(f"trunkline_tcp_connections{labels} 1\n", page)
             sent = re.search(re.escape(f"trunkline_tcp_sent_bytes_total{labels}") + r" (\d+)", page)
