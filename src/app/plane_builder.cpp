@@ -33,12 +33,12 @@ std::string place_of(const LoadedManifest& loaded, const NamedService& service) 
 class Builder {
   public:
     Builder(const LoadedManifest& loaded, telemetry::NameTable& names, telemetry::SeriesTable& series,
-            const PlaneTls& tls, base::HashKey cookie_secret)
+            const PlaneParts& parts)
         : loaded_(&loaded),
           names_(&names),
           series_(&series),
-          tls_(&tls),
-          cookie_secret_(cookie_secret),
+          parts_(&parts),
+          policies_(parts.policies != nullptr ? parts.policies : &own_policies_),
           services_(services_of(loaded.manifest)) {}
 
     PlanePlan build() {
@@ -73,10 +73,14 @@ class Builder {
             return kNothing;
         };
     }
+    gateway::ServicePolicies policies() const {
+        return [this](const std::string& name) { return policies_of(loaded_->manifest, name); };
+    }
     void add_upstream(const NamedService& service) {
         const std::string& name = service.name->value;
-        proxy::UpstreamRule rule = service.config->mesh.traffic.upstream_rule(cookie_secret_);
-        if (const auto tls = tls_->clients.find(name); tls != tls_->clients.end()) rule.tls = tls->second;
+        proxy::UpstreamRule rule = service.config->mesh.traffic.upstream_rule(parts_->cookie_secret);
+        const auto& clients = parts_->tls.clients;
+        if (const auto tls = clients.find(name); tls != clients.end()) rule.tls = tls->second;
         rule.tcp.drain = service.config->run.grace;
         snapshot_->upstreams.push_back(
             {.service = name, .id = names_->intern(name), .pool = series_->add_pool(name), .rule = std::move(rule)});
@@ -92,7 +96,9 @@ class Builder {
                                            .development = development(),
                                            .traffic = [this](const std::string& s) { return traffic(s); },
                                            .shaping = shaping(),
-                                           .zone = loaded_->manifest.zone};
+                                           .zone = loaded_->manifest.zone,
+                                           .policies = policies(),
+                                           .home = policies_};
         const auto door = gateway::make_door(config, context);
         ServerRules rules{.limits = gateway::server_limits(config),
                           .connections = config.limits.connections,
@@ -100,13 +106,13 @@ class Builder {
                           .tls_limits = gateway::tls_limits(config)};
         for (const auto& listen : config.listen) {
             const bool tls = gateway::speaks_tls(listen.value, config);
-            rules.tls = tls ? tls_->server : nullptr;
+            rules.tls = tls ? parts_->tls.server : nullptr;
             add_door(std::string{kGatewayDoor} + listen.value.address.to_string(), listen.value.address, door, rules);
             plan_.doors.back().tls = tls;
         }
         for (const gateway::TcpListenConfig& listen : config.tcp) {
             const net::Address& address = listen.listen.value;
-            rules.tls = listen.tls.value ? tls_->tcp_server : nullptr;
+            rules.tls = listen.tls.value ? parts_->tls.tcp_server : nullptr;
             add_door(std::string{kGatewayTcpDoor} + address.to_string(), address,
                      gateway::make_tcp_door(listen, context), rules);
             plan_.doors.back().tls = listen.tls.value;
@@ -149,8 +155,9 @@ class Builder {
     const LoadedManifest* loaded_;
     telemetry::NameTable* names_;
     telemetry::SeriesTable* series_;
-    const PlaneTls* tls_;
-    base::HashKey cookie_secret_;
+    const PlaneParts* parts_;
+    gateway::PolicyHome own_policies_;
+    gateway::PolicyHome* policies_;
     std::vector<NamedService> services_;
     std::shared_ptr<PlaneSnapshot> snapshot_ = std::make_shared<PlaneSnapshot>();
     PlanePlan plan_;
@@ -167,8 +174,8 @@ std::string tcp_door_key(std::string_view caller, std::string_view callee) {
 std::string proxy_door_key(std::string_view caller) { return fmt::format("{} to any", caller); }
 
 PlanePlan build_plane(const LoadedManifest& loaded, telemetry::NameTable& names, telemetry::SeriesTable& series,
-                      const PlaneTls& tls, base::HashKey cookie_secret) {
-    return Builder{loaded, names, series, tls, cookie_secret}.build();
+                      const PlaneParts& parts) {
+    return Builder{loaded, names, series, parts}.build();
 }
 
 }  // namespace tl::app

@@ -8,6 +8,7 @@
 
 #include "app/core_worker.h"
 #include "app/manifest_model.h"
+#include "gateway/policies/context.h"
 
 namespace tl::app {
 
@@ -37,9 +38,14 @@ struct PlaneTls {
     std::map<std::string, net::TlsClientPtr> clients;  // by service
 };
 
-// `cookie_secret` hides instances in sticky cookies.
+// What a plane is made of beside the manifest.
+struct PlaneParts {
+    PlaneTls tls;
+    base::HashKey cookie_secret;              // hides instances in sticky cookies
+    gateway::PolicyHome* policies = nullptr;  // nullptr: nothing of policies outlives this plane
+};
+
 [[nodiscard]] PlanePlan build_plane(const LoadedManifest& loaded, telemetry::NameTable& names,
-                                    telemetry::SeriesTable& series, const PlaneTls& tls = {},
-                                    base::HashKey cookie_secret = {});
+                                    telemetry::SeriesTable& series, const PlaneParts& parts = {});
 
 }  // namespace tl::app

@@ -154,6 +154,7 @@ class System final : public console::System {
     telemetry::SeriesTable series_;
     telemetry::RecordWords words_;
     TlsStore tls_;
+    gateway::PolicyHome policies_;
     DataPlane plane_;
     ProbeRunner probes_;
     registry::Registry registry_;

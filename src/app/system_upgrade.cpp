@@ -222,7 +222,7 @@ rt::Task<base::Result<void>> System::take_doors(const LoadedManifest& loaded, co
     cookie_secret_ = {left.cookie_low, left.cookie_high};
     const auto tls = tls_.load(loaded);
     if (!tls) co_return base::fail(tls.error());
-    PlanePlan plan = build_plane(loaded, names_, series_, *tls, cookie_secret_);
+    PlanePlan plan = build_plane(loaded, names_, series_, {*tls, cookie_secret_, &policies_});
     std::vector<DataPlane::BoundDoor> fresh;
     for (const WantedDoor& wanted : plan.doors) {
         const auto handed = std::ranges::find(left.doors, wanted.key, &HandedDoor::key);
@@ -249,6 +249,7 @@ rt::Task<base::Result<void>> System::take_doors(const LoadedManifest& loaded, co
     TL_CO_TRY(register_services(loaded));
     TL_CO_TRY(restore_instances(left));
     auto opened = co_await plane_.apply(plan.snapshot, std::move(fresh), loaded.manifest.grace);
+    policies_.keeper.settle();
     co_return opened;
 }
 

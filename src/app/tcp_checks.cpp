@@ -120,6 +120,10 @@ class Checker {
         if (traffic.balance.sticky) keys.emplace_back("balance.sticky");
         if (traffic.balance.key && !only_client(traffic.balance.key->value)) keys.emplace_back("balance.key");
         if (!only_client(traffic.shaping.split_by)) keys.emplace_back("split_by");
+        static const Node kNoPolicies = gateway::policies_schema().to_node({});
+        if (!same_values(gateway::policies_schema().to_node(service.config->policies), kNoPolicies)) {
+            keys.emplace_back("policies");
+        }
         if (!keys.empty()) {
             diagnostics_.error(service.name->at,
                                fmt::format("service \"{}\" has protocol: tcp, so {} cannot have an effect: a connection "

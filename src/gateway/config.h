@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/policies/policies.h"
 #include "gateway/tcp_config.h"
 #include "gateway/tls_config.h"
 #include "http/message.h"
@@ -29,6 +30,7 @@ struct RouteConfig {
     std::optional<manifest::Located<std::string>> rewrite;
     int priority = 0;
     proxy::TrafficOverride traffic;
+    Policies policies;
 };
 
 struct LimitsConfig {
@@ -58,6 +60,7 @@ struct GatewayConfig {
     bool trust_forwarded = false;
     LimitsConfig limits;
     TimeoutsConfig timeouts;
+    Policies policies;  // of every route
     std::vector<RouteConfig> routes;
     std::vector<TcpListenConfig> tcp;
 

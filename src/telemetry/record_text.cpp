@@ -99,6 +99,7 @@ void append_json_members(std::string& out, const Record& record, const RecordWor
     append_attempts(out, record, words);
     append_text(out, "end", to_string(record.end));
     append_text(out, "cause", words.cause_text(record.cause));
+    append_text(out, "policies", record.notes.view());
     append_flags(out, record);
 }
 
