@@ -43,7 +43,7 @@ rt::Task<void> CoreWorker::close(std::unique_ptr<OpenDoor> door, base::TimePoint
 }
 
 void CoreWorker::count_connections() {
-    for (const auto& [key, door] : open_) count(*door);
+    for (const auto& [key, door] : open_) door->count(engine_);
 }
 
 std::map<std::string, int> CoreWorker::listeners() const {

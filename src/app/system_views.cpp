@@ -222,7 +222,7 @@ rt::Task<console::StatusView> System::status() {
     co_return view;
 }
 
-console::RouteView System::view_of(const gateway::TcpListenConfig& port) const {
+console::RouteView System::port_view(const gateway::TcpListenConfig& port) const {
     console::RouteView view{.name = gateway::tcp_route_name(port),
                             .listen = (port.tls.value ? "tls://" : "tcp://") + port.listen.value.to_string(),
                             .to = port.to.value};
@@ -277,7 +277,7 @@ rt::Task<std::vector<console::RouteView>> System::routes() {
         views.push_back(std::move(view));
     }
     for (const auto& [strong, weak] : proxy::RouteTable::shadowed(rules)) views[weak].shadowed_by = views[strong].name;
-    for (const gateway::TcpListenConfig& port : loaded_->manifest.gateway.tcp) views.push_back(view_of(port));
+    for (const gateway::TcpListenConfig& port : loaded_->manifest.gateway.tcp) views.push_back(port_view(port));
     co_return views;
 }
 
