@@ -202,9 +202,8 @@ std::vector<supervisor::ServiceSpec> specs_of(const Manifest& manifest, const st
                                      .version_of = service.config->version_of ? callee_of(service) : "",
                                      .folder = folder,
                                      .fingerprint = {}};
-        std::ranges::copy_if(spec.calls, std::back_inserter(spec.tcp), [&](const std::string& callee) {
-            return std::ranges::find(tcp, callee) != tcp.end();
-        });
+        std::ranges::copy_if(spec.calls, std::back_inserter(spec.tcp),
+                             [&](const std::string& callee) { return std::ranges::find(tcp, callee) != tcp.end(); });
         spec.fingerprint = supervisor::fingerprint_files(spec);
         specs.push_back(std::move(spec));
     }

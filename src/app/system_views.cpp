@@ -37,8 +37,7 @@ console::Traffic traffic_of(const TrafficMeter::Window& window) {
     if (window.seconds > 0) traffic.per_second = requests / window.seconds;
     if (window.seconds > 0) traffic.bytes_in = static_cast<double>(window.sum.bytes_in) / window.seconds;
     if (window.seconds > 0) traffic.bytes_out = static_cast<double>(window.sum.bytes_out) / window.seconds;
-    const auto failed =
-        static_cast<double>(window.sum.by_class[5] + window.sum.by_class[0] + connections.failed);
+    const auto failed = static_cast<double>(window.sum.by_class[5] + window.sum.by_class[0] + connections.failed);
     if (requests > 0) traffic.error_share = failed / requests;
     traffic.p50 = telemetry::quantile(window.sum.duration, 0.5);
     traffic.p99 = telemetry::quantile(window.sum.duration, 0.99);

@@ -17,10 +17,19 @@ using manifest::Node;
 namespace {
 
 // What is said of requests means nothing to a connection.
-constexpr std::array<std::string_view, 13> kOfRequests{
-    "timeout",       "try_timeout",        "stream_idle", "retry.on", "retry.methods",
-    "retry.backoff", "retry.longest_wait", "hedge",       "importance", "concurrency.adaptive",
-    "match",         "mirror",             "fault"};
+constexpr std::array<std::string_view, 13> kOfRequests{"timeout",
+                                                       "try_timeout",
+                                                       "stream_idle",
+                                                       "retry.on",
+                                                       "retry.methods",
+                                                       "retry.backoff",
+                                                       "retry.longest_wait",
+                                                       "hedge",
+                                                       "importance",
+                                                       "concurrency.adaptive",
+                                                       "match",
+                                                       "mirror",
+                                                       "fault"};
 
 // The keys of requests that differ between the two trees, as paths.
 void differing(const Node& mine, const Node& plain, const std::string& prefix, std::vector<std::string>& keys) {
@@ -46,9 +55,10 @@ class Checker {
             if (speaks_tcp(*service.config)) {
                 check_tcp_service(service);
             } else if (service.config->mesh.traffic.tcp) {
-                diagnostics_.error(service.config->mesh.traffic.tcp->at,
-                                   fmt::format("\"tcp\" has no effect: service \"{}\" speaks HTTP", service.name->value),
-                                   "write protocol: tcp beside it, or take \"tcp\" out");
+                diagnostics_.error(
+                    service.config->mesh.traffic.tcp->at,
+                    fmt::format("\"tcp\" has no effect: service \"{}\" speaks HTTP", service.name->value),
+                    "write protocol: tcp beside it, or take \"tcp\" out");
             }
             if (const auto& mirror = service.config->mesh.traffic.shaping.mirror) check_http(mirror->to, "this mirror");
         }
@@ -69,17 +79,19 @@ class Checker {
     void check_http(const Located<std::string>& to, std::string_view who) {
         const NamedService* const service = find(to.value);
         if (service == nullptr || !speaks_tcp(*service->config)) return;
-        diagnostics_.error(to.at, fmt::format("{} goes to \"{}\", which has protocol: tcp and takes no requests", who, to.value),
-                           fmt::format("open a port for it: gateway.tcp: [{{ listen: PORT, to: {} }}]", to.value));
+        diagnostics_.error(
+            to.at, fmt::format("{} goes to \"{}\", which has protocol: tcp and takes no requests", who, to.value),
+            fmt::format("open a port for it: gateway.tcp: [{{ listen: PORT, to: {} }}]", to.value));
     }
 
     void check_port(const gateway::TcpListenConfig& port) {
         if (!names_.check(port.to, "this port goes to", diagnostics_)) return;
         const NamedService* const service = find(port.to.value);
         if (const auto& of = service->config->version_of) {
-            diagnostics_.error(port.to.at,
-                               fmt::format("this port goes to \"{}\", which is a version of \"{}\"", port.to.value, of->value),
-                               fmt::format("name \"{}\"", of->value));
+            diagnostics_.error(
+                port.to.at,
+                fmt::format("this port goes to \"{}\", which is a version of \"{}\"", port.to.value, of->value),
+                fmt::format("name \"{}\"", of->value));
         } else if (!speaks_tcp(*service->config)) {
             diagnostics_.error(port.to.at, fmt::format("this port goes to \"{}\", which speaks HTTP", port.to.value),
                                fmt::format("write protocol: tcp beside \"{}\", or a route: {{ path: /*, to: {} }}",
@@ -102,10 +114,10 @@ class Checker {
             }
         }
         if (std::ranges::find(versions, port.version->value) != versions.end()) return;
-        diagnostics_.error(port.version->at,
-                           fmt::format("this port names \"{}\", which is no version of \"{}\"", port.version->value,
-                                       port.to.value),
-                           fmt::format("its versions are: {}", base::join(versions, ", ")));
+        diagnostics_.error(
+            port.version->at,
+            fmt::format("this port names \"{}\", which is no version of \"{}\"", port.version->value, port.to.value),
+            fmt::format("its versions are: {}", base::join(versions, ", ")));
     }
 
     void check_tcp_service(const NamedService& service) {
@@ -125,21 +137,24 @@ class Checker {
             keys.emplace_back("policies");
         }
         if (!keys.empty()) {
-            diagnostics_.error(service.name->at,
-                               fmt::format("service \"{}\" has protocol: tcp, so {} cannot have an effect: a connection "
-                                           "has no requests, and is known by its client alone",
-                                           name, base::join(keys, ", ")),
-                               "take them out; \"tcp\" has the rules of connections");
+            diagnostics_.error(
+                service.name->at,
+                fmt::format("service \"{}\" has protocol: tcp, so {} cannot have an effect: a connection "
+                            "has no requests, and is known by its client alone",
+                            name, base::join(keys, ", ")),
+                "take them out; \"tcp\" has the rules of connections");
         }
         if (traffic.balance.policy.value == proxy::Policy::peak_ewma) {
-            diagnostics_.error(traffic.balance.policy.at,
-                               "peak_ewma does not go with protocol: tcp: how fast an instance answers is not seen",
-                               "use least_request, which counts open connections here, or round_robin, ring_hash, maglev");
+            diagnostics_.error(
+                traffic.balance.policy.at,
+                "peak_ewma does not go with protocol: tcp: how fast an instance answers is not seen",
+                "use least_request, which counts open connections here, or round_robin, ring_hash, maglev");
         }
         if (service.config->health.health.http) {
-            diagnostics_.error(service.name->at,
-                               fmt::format("service \"{}\" has protocol: tcp, so a health check by HTTP cannot succeed", name),
-                               "write health: { tcp: true }, or { command: ... }");
+            diagnostics_.error(
+                service.name->at,
+                fmt::format("service \"{}\" has protocol: tcp, so a health check by HTTP cannot succeed", name),
+                "write health: { tcp: true }, or { command: ... }");
         }
     }
 

@@ -167,7 +167,8 @@ TlsStore::Client TlsStore::client_of(const std::string& folder, const NamedServi
     for (const std::string& file : {recipe.ca, recipe.credential.cert, recipe.credential.key}) {
         if (!file.empty()) client.files.push_back(file);
     }
-    client.rule = folder + "\n" + mesh::service_tls_schema().dump(config) + fmt::format("\n{}", static_cast<int>(protocol));
+    client.rule =
+        folder + "\n" + mesh::service_tls_schema().dump(config) + fmt::format("\n{}", static_cast<int>(protocol));
     client.make = maker_of<Client>(std::move(recipe));
     return client;
 }

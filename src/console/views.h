@@ -23,9 +23,9 @@ struct Traffic {
     base::Duration p99{};
     uint64_t total = 0;  // requests since start
     // Of TCP, where connections are counted instead of requests, and the percentiles are not known.
-    uint64_t open = 0;       // connections, now
-    double bytes_in = 0;     // a second, from clients
-    double bytes_out = 0;    // a second, to clients
+    uint64_t open = 0;     // connections, now
+    double bytes_in = 0;   // a second, from clients
+    double bytes_out = 0;  // a second, to clients
 };
 
 struct InstanceView {
@@ -52,10 +52,10 @@ struct ServiceView {
     std::string context;  // its bounded context
     std::string version;
     std::string protocol;  // tcp where it takes connections instead of requests; "" otherwise
-    std::string state;    // one word: healthy, degraded, starting, waiting, down, stopped
-    std::string reason;   // why it is not healthy
-    std::string panic;    // why balancers use instances that are not healthy; "" when they do not
-    std::string breaker;  // one word of its circuit breaker: closed, open, half open; "" when not known
+    std::string state;     // one word: healthy, degraded, starting, waiting, down, stopped
+    std::string reason;    // why it is not healthy
+    std::string panic;     // why balancers use instances that are not healthy; "" when they do not
+    std::string breaker;   // one word of its circuit breaker: closed, open, half open; "" when not known
     uint32_t replicas_wanted = 0;
     uint32_t replicas_healthy = 0;
     std::vector<std::string> calls;

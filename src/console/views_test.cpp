@@ -59,8 +59,8 @@ TEST(Views, StatusReadsBackAsItWasWritten) {
 }
 
 TEST(Views, RoutesPlansAndLinesReadBackAsTheyWereWritten) {
-    const RouteView route{"r", "h", "/p", "tcp://a", {"GET"}, {"header a is 1"},    "orders", {"split v1 90, v2 10"}, "/x",
-                          2s,  1,   7,    "s",     {1, 0.1, 1ms, 2ms, 3}};
+    const RouteView route{"r",  "h", "/p", "tcp://a", {"GET"}, {"header a is 1"},    "orders", {"split v1 90, v2 10"},
+                          "/x", 2s,  1,    7,         "s",     {1, 0.1, 1ms, 2ms, 3}};
     EXPECT_EQ(to_json(read_view<RouteView>(to_json(route))), to_json(route));
     const PlanView plan{{{"service", "orders", "scale", "1 -> 2"}}, {"w"}, {"s"}};
     EXPECT_EQ(to_json(read_view<PlanView>(to_json(plan))), to_json(plan));

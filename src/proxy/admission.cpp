@@ -18,7 +18,7 @@ rt::Task<bool> Admission::enter(rt::Wait wait) {
         case Limiter::Entry::line_full: *refusal_ = overloaded("the line of those that wait is full"); break;
         case Limiter::Entry::waited_too_long:
             *refusal_ = overloaded(fmt::format("its turn did not come within {}",
-                                                       base::format_duration(upstream_->rule().concurrency.queue_for)));
+                                               base::format_duration(upstream_->rule().concurrency.queue_for)));
             break;
         case Limiter::Entry::deadline: *refusal_ = overloaded("its time was over before its turn came"); break;
         case Limiter::Entry::cancelled:

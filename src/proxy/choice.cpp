@@ -27,8 +27,7 @@ uint64_t parse_token(std::string_view text) {
 }  // namespace
 
 // When no instance of a version can take requests the others take its part: a split is no reason to fail.
-NameId version_by_split(const Shaping& shaping, Upstream& upstream, base::Random& random,
-                        std::optional<uint64_t> who) {
+NameId version_by_split(const Shaping& shaping, Upstream& upstream, base::Random& random, std::optional<uint64_t> who) {
     double dice = who ? static_cast<double>(base::mix(*who) >> 11) * 0x1p-53 : random.unit();
     double present = 0;
     for (const VersionShare& one : shaping.split) {

@@ -63,8 +63,8 @@ class Pool final : private http::Http2Client::Owner {
     void count_closed() { --cell_->open, ++cell_->closed; }
     [[nodiscard]] std::optional<PooledConnection> idle_one();
     [[nodiscard]] rt::Task<base::Result<std::unique_ptr<net::Stream>>> open(const PoolLimits& limits,
-                                                                            net::TlsClientPtr tls,
-                                                                            std::string preamble, rt::Wait wait);
+                                                                            net::TlsClientPtr tls, std::string preamble,
+                                                                            rt::Wait wait);
     [[nodiscard]] rt::Task<base::Result<std::unique_ptr<net::Stream>>> connect(const PoolLimits& limits,
                                                                                net::TlsClientPtr tls,
                                                                                std::string preamble, rt::Wait wait);

@@ -19,7 +19,8 @@ TEST(ProxyHeader, v1_names_both_addresses_in_words) {
 
 TEST(ProxyHeader, v2_names_both_addresses_in_bytes) {
     const std::string header = make_proxy_header(ProxyHeader::v2, at("10.0.0.7:258"), at("192.168.1.1:5432"));
-    EXPECT_EQ(header, (std::string{"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\0\0\x07\xc0\xa8\x01\x01\x01\x02\x15\x38", 28}));
+    EXPECT_EQ(header,
+              (std::string{"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\0\0\x07\xc0\xa8\x01\x01\x01\x02\x15\x38", 28}));
     const std::string six = make_proxy_header(ProxyHeader::v2, at("[::1]:1"), at("[::1]:2"));
     EXPECT_EQ(six.substr(12, 4), (std::string{"\x21\x21\0\x24", 4}));
     EXPECT_EQ(six.size(), 16U + 36U);

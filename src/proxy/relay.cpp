@@ -55,9 +55,7 @@ class Session {
             case RelayEnd::client_reset: co_await reset_behind_the_last_byte(*service_.stream); break;
             case RelayEnd::service_reset: co_await reset_behind_the_last_byte(*client_.stream); break;
             case RelayEnd::idle:
-            case RelayEnd::cancelled:
-                client_.stream->reset_on_close();
-                service_.stream->reset_on_close();
+            case RelayEnd::cancelled: client_.stream->reset_on_close(); service_.stream->reset_on_close();
         }
         co_return end;
     }

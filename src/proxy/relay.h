@@ -41,7 +41,8 @@ enum class RelayEnd : uint8_t {
     cancelled,
 };
 
-// Both streams are there when it returns. Closing them is all that is left: one that has to be reset is prepared for it.
+// Both streams are there when it returns. Closing them is all that is left: one that has to be reset is prepared for
+// it.
 [[nodiscard]] rt::Task<RelayEnd> relay(RelayEnds ends, RelayLimits limits, RelayCounts counts);
 
 }  // namespace tl::proxy

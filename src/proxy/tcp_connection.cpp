@@ -110,10 +110,8 @@ rt::Task<TcpConnection::Reached> TcpConnection::reach(Upstream& upstream, Admiss
     where_ = where(upstream);
     const auto hash = upstream.rule().balance.hashes() ? std::optional{hash_of_client(peer_)} : std::nullopt;
     for (;;) {
-        Instance* const instance = upstream.pick(where_, {.random = rt::this_loop().random(),
-                                                          .now = rt::this_loop().now(),
-                                                          .tried = tried_,
-                                                          .hash = hash});
+        Instance* const instance = upstream.pick(
+            where_, {.random = rt::this_loop().random(), .now = rt::this_loop().now(), .tried = tried_, .hash = hash});
         if (instance == nullptr) {
             refusal_ = no_instance(upstream, engine_->name(where_.version));
             co_return Reached{};
@@ -180,9 +178,9 @@ rt::Task<void> TcpConnection::carry(Upstream& upstream, Reached reached) {
     } else {
         instances.watch(with_instance);
     }
-    const RelayEnd end = co_await relay({.client = *client_, .service = *reached.stream},
-                                        {.idle = rule_.idle, .cancel = &over},
-                                        {.from_client = record_.bytes_in, .from_service = record_.bytes_out});
+    const RelayEnd end =
+        co_await relay({.client = *client_, .service = *reached.stream}, {.idle = rule_.idle, .cancel = &over},
+                       {.from_client = record_.bytes_in, .from_service = record_.bytes_out});
     record_.end = end_of(end, over.requested() && !stop_->requested());
     if (end == RelayEnd::client_reset) record_.set(Record::kClientGone);
     reached.stream.reset();

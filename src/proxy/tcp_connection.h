@@ -1,6 +1,6 @@
 // A connection's way at a door of TCP, from its acceptance to its access record: see run() in tcp_connection.cpp, which
-// reads from top to bottom, and docs/tcp.md. One object a connection, in the frame of its task in the server's gate; one
-// core. Keeps the door and the rules that it began with.
+// reads from top to bottom, and docs/tcp.md. One object a connection, in the frame of its task in the server's gate;
+// one core. Keeps the door and the rules that it began with.
 #pragma once
 
 #include <memory>
@@ -54,9 +54,9 @@ class TcpConnection : public rt::ListNode<TcpConnection> {
     telemetry::Record record_;
     Denial refusal_{.cause = Cause::none, .detail = {}};
     Selector where_;
-    std::vector<uint64_t> tried_;    // serials of instances
-    base::Error last_error_;         // of the last of them
-    uint64_t counted_in_ = 0;        // of record_'s bytes, by the metrics
+    std::vector<uint64_t> tried_;  // serials of instances
+    base::Error last_error_;       // of the last of them
+    uint64_t counted_in_ = 0;      // of record_'s bytes, by the metrics
     uint64_t counted_out_ = 0;
 };
 

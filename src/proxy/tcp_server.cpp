@@ -12,8 +12,8 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr unsigned kAcceptedPerTurn = 64;
-constexpr unsigned kMostQueued = 4096;      // the backlog: more only come while the queue is emptied
-constexpr base::Duration kBetweenLogs = 1s; // of refusals: a client that comes again and again must not fill the log
+constexpr unsigned kMostQueued = 4096;       // the backlog: more only come while the queue is emptied
+constexpr base::Duration kBetweenLogs = 1s;  // of refusals: a client that comes again and again must not fill the log
 
 }  // namespace
 

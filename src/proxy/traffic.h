@@ -99,9 +99,9 @@ enum class ProxyHeader : uint8_t { none, v1, v2 };
 
 // Connections to a service with `protocol: tcp`; how long connecting may take is the pool's to say.
 struct TcpRule {
-    base::Duration idle = std::chrono::hours{1};       // silence of both directions
-    base::Duration drain = std::chrono::seconds{10};   // for those of an instance that has left
-    uint32_t attempts = 3;                             // instances in all, the first included
+    base::Duration idle = std::chrono::hours{1};      // silence of both directions
+    base::Duration drain = std::chrono::seconds{10};  // for those of an instance that has left
+    uint32_t attempts = 3;                            // instances in all, the first included
     ProxyHeader send_proxy_protocol = ProxyHeader::none;
 };
 

@@ -294,9 +294,8 @@ std::string write_prometheus(const Exposition& exposition) {
         write_requests(page, series);
         write_durations(page, series);
         write_sizes(page, series);
-        write_connections(page, shown_series(*exposition.table, *exposition.data, [](const SeriesCell& cell) {
-                              return cell.connections.accepted > 0;
-                          }));
+        write_connections(page, shown_series(*exposition.table, *exposition.data,
+                                             [](const SeriesCell& cell) { return cell.connections.accepted > 0; }));
         write_causes(page, *exposition.data, exposition.cause);
         write_pools(page, *exposition.table, *exposition.data);
         write_doors(page, *exposition.data);

@@ -115,9 +115,7 @@ std::string short_duration(base::Duration duration) {
 
 std::string status_text(uint16_t status) { return status == 0 ? "---" : fmt::format("{:03}", status); }
 
-std::string status_text(const Record& record) {
-    return record.has(Record::kTcp) ? "tcp" : status_text(record.status);
-}
+std::string status_text(const Record& record) { return record.has(Record::kTcp) ? "tcp" : status_text(record.status); }
 
 std::string traffic_words(const Record& record) {
     if (!record.has(Record::kTcp)) return "";

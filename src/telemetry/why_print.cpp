@@ -71,8 +71,7 @@ class Printer {
         const Record& record = hop.record;
         const std::string indent(std::min(depth * 2, kDeepestIndent), ' ');
         put("{}{:>9}{} {:>8}  {}{}{}  {}", paint_.dim(), "+" + short_duration(since(begin_, record)), paint_.end(),
-            short_duration(length_of(record)), paint_.status(record.status), status_text(record), paint_.end(),
-            indent);
+            short_duration(length_of(record)), paint_.status(record.status), status_text(record), paint_.end(), indent);
         put("{} -> {}  ", visible(words_.name(record.caller), "client"),
             visible(words_.name(record.service), "nobody"));
         if (record.has(Record::kTcp)) {
