@@ -15,7 +15,7 @@ from kit.processes import wait_until
 COMMAND = f"{system.PYTHON} {system.ROOT}/tests/kit/tcp_service.py"
 
 
-def manifest(ports, replicas=2, keys="", limits="", more="", grace="3s"):
+def manifest(ports, replicas=2, keys="", limits="", more="", grace="3s", whole="4s"):
     listen = "\n".join(f"    - {{ listen: {port}, to: db }}" for port in ports)
     return f"""system: changing
 gateway:
@@ -36,7 +36,7 @@ contexts:
       {keys}
 {more}
 telemetry: {{ access_log: json, access_file: "{{folder}}/access.log" }}
-grace: 4s
+grace: {whole}
 """
 
 
@@ -195,7 +195,7 @@ class Changes(Kit):
 
     def test_an_upgrade_refuses_nobody_and_finishes_what_is_open(self):
         port = processes.free_port()
-        kit = self.begin(manifest([port]))
+        kit = self.begin(manifest([port], whole="20s"))
         first = kit.process.pid
         old = self.keep(dial(port, f"send {96 << 20}", timeout=60))
         idle, _ = who(port)
@@ -208,6 +208,7 @@ class Changes(Kit):
         self.assertTrue(ask(idle), "an open connection ended with the upgrade")
         old.shutdown(socket.SHUT_WR)
         self.assertEqual(tcp_service.read_all(old), f"{96 << 20} {tcp_service.pattern_digest(96 << 20)}")
+        idle.settimeout(60)
         self.assertEqual(how_it_ends(idle), "reset")  # its grace is over
         self.assertTrue(ask(new))
         self.assertEqual((kit.process.pid, kit.process.poll()), (first, None))

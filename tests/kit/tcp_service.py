@@ -77,7 +77,10 @@ def pump(source, target):
             target.sendall(data)
         target.shutdown(socket.SHUT_WR)
     except OSError:
-        pass
+        try:
+            target.shutdown(socket.SHUT_RDWR)  # the other direction is over, too
+        except OSError:
+            pass
 
 
 def take_line(peer):
