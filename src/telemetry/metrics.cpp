@@ -36,6 +36,7 @@ PoolId SeriesTable::add_pool(std::string_view service) {
 
 void SeriesCell::merge(const SeriesCell& other) {
     for (size_t i = 0; i < by_class.size(); ++i) by_class[i] += other.by_class[i];
+    for (size_t i = 0; i < calls.size(); ++i) calls[i] += other.calls[i];
     bytes_in += other.bytes_in;
     bytes_out += other.bytes_out;
     retries += other.retries;

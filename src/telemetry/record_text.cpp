@@ -89,6 +89,7 @@ void append_json_members(std::string& out, const Record& record, const RecordWor
     append_text(out, "mirrored_to", words.name(record.mirrored));
     fmt::format_to(std::back_inserter(out), R"(,"status":{},"duration_ms":{:.3f})", record.status,
                    to_ms(record.duration_ns));
+    if (const auto call = record.grpc_status()) append_text(out, "grpc_status", codec::name_of(*call));
     if (record.first_byte_ns != 0) {
         fmt::format_to(std::back_inserter(out), R"(,"first_byte_ms":{:.3f})", to_ms(record.first_byte_ns));
     }
