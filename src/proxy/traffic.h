@@ -8,10 +8,14 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "codec/grpc.h"
 #include "net/tls.h"
 #include "proxy/balance.h"
 
 namespace tl::proxy {
+
+// A set of statuses is a bit for each.
+[[nodiscard]] constexpr uint32_t call_bit(codec::GrpcStatus status) { return 1U << static_cast<unsigned>(status); }
 
 // What makes a try one that may be made again; whether it is, is retry.h's to say.
 struct RetryRule {
@@ -19,8 +23,9 @@ struct RetryRule {
     bool reset = true;    // the connection broke before an answer
     bool timeout = true;  // try_timeout passed
     std::vector<uint16_t> statuses{502, 503, 504};
-    std::vector<std::string> methods;                         // harmless twice, beside the idempotent ones
-    base::Duration backoff = std::chrono::milliseconds{100};  // the longest first wait; doubles with each try
+    uint32_t calls = call_bit(codec::GrpcStatus::unavailable);  // how calls of gRPC ended
+    std::vector<std::string> methods;                           // harmless twice, beside the idempotent ones
+    base::Duration backoff = std::chrono::milliseconds{100};    // the longest first wait; doubles with each try
     base::Duration longest_wait = std::chrono::seconds{1};
 };
 

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "codec/grpc.h"
 #include "codec/http1.h"
 
 namespace tl::proxy {
@@ -26,7 +27,9 @@ uint16_t status_of(std::string_view text) {
 
 std::optional<std::string> check_on(std::string_view word) {
     if (word == "unsent" || word == "reset" || word == "timeout" || status_of(word) != 0) return std::nullopt;
-    return "must be unsent, reset, timeout or a status from 400 to 599";
+    const auto call = codec::grpc_status_named(word);
+    if (call && *call != codec::GrpcStatus::ok) return std::nullopt;
+    return "must be unsent, reset, timeout, a status from 400 to 599, or one of gRPC such as unavailable";
 }
 
 std::optional<std::string> check_method(std::string_view method) {
@@ -38,11 +41,13 @@ std::optional<std::string> check_method(std::string_view method) {
 void set_on(RetryRule& rule, const std::vector<std::string>& words) {
     rule.unsent = rule.reset = rule.timeout = false;
     rule.statuses.clear();
+    rule.calls = 0;
     for (const std::string& word : words) {
         if (word == "unsent") rule.unsent = true;
         if (word == "reset") rule.reset = true;
         if (word == "timeout") rule.timeout = true;
         if (const uint16_t status = status_of(word); status != 0) rule.statuses.push_back(status);
+        if (const auto call = codec::grpc_status_named(word)) rule.calls |= call_bit(*call);
     }
 }
 
@@ -51,7 +56,7 @@ constexpr const char* kAttempts =
 constexpr const char* kOn =
     "What is tried again: unsent (no connection, or proven not received), reset (the connection broke before an "
     "answer), "
-    "timeout (of one try), and statuses of answers.";
+    "timeout (of one try), and statuses of answers: of HTTP, or of gRPC such as unavailable.";
 constexpr const char* kMethods = "Methods that the service takes twice without harm, beside the idempotent ones.";
 constexpr const char* kBackoff = "The longest first wait; it doubles with each try, and chance takes a part of it.";
 constexpr const char* kLongest =

@@ -18,7 +18,7 @@ namespace tl::proxy {
 
 struct RetryConfig {
     uint32_t attempts = TrafficRule{}.attempts;
-    std::vector<std::string> on{"unsent", "reset", "timeout", "502", "503", "504"};
+    std::vector<std::string> on{"unsent", "reset", "timeout", "502", "503", "504", "unavailable"};
     std::vector<std::string> methods;
     base::Duration backoff = RetryRule{}.backoff;
     base::Duration longest_wait = RetryRule{}.longest_wait;

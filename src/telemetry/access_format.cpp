@@ -40,7 +40,7 @@ void append_readable_line(std::string& out, const Record& record, const RecordWo
     const std::string time = base::format_time(base::WallTime{base::Duration{record.start_ns}});
     const bool tcp = record.has(Record::kTcp);
     fmt::format_to(to, "{}{}{} {}{}{} ", paint.dim(), time.substr(11, 12), paint.end(),
-                   tcp && record.cause == 0 ? paint.dim() : paint.status(record.status), status_text(record),
+                   tcp && record.cause == 0 ? paint.dim() : paint.status(record.telling_status()), status_text(record),
                    paint.end());
     if (!tcp) {
         std::string method;
@@ -52,6 +52,7 @@ void append_readable_line(std::string& out, const Record& record, const RecordWo
     append_way(out, record, words);
     fmt::format_to(to, "  {}", short_duration(base::Duration{static_cast<int64_t>(record.duration_ns)}));
     if (tcp) fmt::format_to(to, "  {}", traffic_words(record));
+    if (const auto call = record.grpc_status()) fmt::format_to(to, "  grpc {}", codec::name_of(*call));
     if (record.attempts > 1) fmt::format_to(to, "  {} attempts", record.attempts);
     if (const auto cause = words.cause_text(record.cause); !cause.empty()) {
         fmt::format_to(to, "  {}{}{}", paint.red(), cause, paint.end());

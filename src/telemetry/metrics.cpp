@@ -39,6 +39,7 @@ void SeriesCell::merge(const SeriesCell& other) {
     connections.accepted += other.connections.accepted;
     connections.failed += other.connections.failed;
     connections.open += other.connections.open;
+    for (size_t i = 0; i < calls.size(); ++i) calls[i] += other.calls[i];
     bytes_in += other.bytes_in;
     bytes_out += other.bytes_out;
     retries += other.retries;

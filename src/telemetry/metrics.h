@@ -79,8 +79,9 @@ struct SeriesCell {
     ConnectionCounts connections;
     uint64_t bytes_in = 0;
     uint64_t bytes_out = 0;
-    uint64_t retries = 0;  // attempts beyond the first
-    Histogram duration;    // without upgraded requests: those last as long as their tunnel
+    uint64_t retries = 0;                                // attempts beyond the first
+    std::array<uint64_t, codec::kGrpcStatuses> calls{};  // of gRPC, by the status that they ended with
+    Histogram duration;  // without upgraded requests: those last as long as their tunnel
 
     void merge(const SeriesCell& other);
     [[nodiscard]] uint64_t requests() const;
@@ -148,7 +149,8 @@ class CoreMetrics {
     // All that a record says: status, duration, bytes, retries, and its cause if it has one.
     void count(SeriesId id, const Record& record) {
         SeriesCell& cell = cell_of(id);
-        count_size(cell, record.status, record.bytes_in, record.bytes_out);
+        count_size(cell, record.telling_status(), record.bytes_in, record.bytes_out);
+        if (record.call != 0) ++cell.calls[record.call - 1];
         if (!record.has(Record::kUpgraded)) {
             cell.duration.add(base::Duration{static_cast<int64_t>(record.duration_ns)});
         }

@@ -131,6 +131,23 @@ void write_requests(Page& page, const std::vector<Shown>& series) {
     }
 }
 
+void write_calls(Page& page, const std::vector<Shown>& series) {
+    const auto has_calls = [](const Shown& shown) {
+        return std::ranges::any_of(shown.cell->calls, [](uint64_t count) { return count != 0; });
+    };
+    if (std::ranges::none_of(series, has_calls)) return;
+    page.family("trunkline_grpc_requests_total", "counter",
+                "Finished calls of gRPC by the status that they ended with.");
+    for (const Shown& shown : series) {
+        for (size_t i = 0; i < codec::kGrpcStatuses; ++i) {
+            if (shown.cell->calls[i] == 0) continue;
+            Labels labels = shown.labels;
+            labels.emplace_back("grpc_status", codec::name_of(static_cast<codec::GrpcStatus>(i)));
+            page.sample(labels, shown.cell->calls[i]);
+        }
+    }
+}
+
 void write_durations(Page& page, const std::vector<Shown>& series) {
     page.family("trunkline_request_duration_seconds", "histogram",
                 "Time from a request's head to the last byte of its answer, upgraded connections left out.");
@@ -292,6 +309,7 @@ std::string write_prometheus(const Exposition& exposition) {
         const auto series = shown_series(*exposition.table, *exposition.data,
                                          [](const SeriesCell& cell) { return cell.requests() > 0; });
         write_requests(page, series);
+        write_calls(page, series);
         write_durations(page, series);
         write_sizes(page, series);
         write_connections(page, shown_series(*exposition.table, *exposition.data,

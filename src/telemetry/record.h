@@ -8,12 +8,14 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
 
 #include "base/clock.h"
+#include "codec/grpc.h"
 #include "telemetry/names.h"
 #include "telemetry/trace.h"
 
@@ -113,10 +115,20 @@ struct Record {
     ShortText<11> method_text;
     ConnectionEnd end = ConnectionEnd::none;
     ShortText<119> notes;  // what policies have decided: "limit: 3 of 100 left; jwt: alice"
+    uint8_t call = 0;      // of gRPC: the status that it ended with, and 1; 0: it is none, or had no end
 
     [[nodiscard]] bool has(Flag flag) const { return (flags & flag) != 0; }
     void set(Flag flag) { flags |= flag; }
     void clear(Flag flag) { flags &= static_cast<uint16_t>(~flag); }
+    void set_grpc(codec::GrpcStatus ended) { call = static_cast<uint8_t>(static_cast<uint8_t>(ended) + 1); }
+    [[nodiscard]] std::optional<codec::GrpcStatus> grpc_status() const {
+        if (call == 0) return std::nullopt;
+        return static_cast<codec::GrpcStatus>(call - 1);
+    }
+    // The status of HTTP that says how it went: a call of gRPC fails with 200.
+    [[nodiscard]] uint16_t telling_status() const {
+        return call == 0 ? status : codec::http_status_of(static_cast<codec::GrpcStatus>(call - 1));
+    }
     void set_method(uint8_t number, std::string_view text) {
         method = number;
         method_text.set(text);

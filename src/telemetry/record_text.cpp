@@ -91,6 +91,7 @@ void append_json_members(std::string& out, const Record& record, const RecordWor
     if (tcp) out += R"(,"protocol":"tcp")";
     if (!tcp) fmt::format_to(std::back_inserter(out), R"(,"status":{})", record.status);
     fmt::format_to(std::back_inserter(out), R"(,"duration_ms":{:.3f})", to_ms(record.duration_ns));
+    if (const auto call = record.grpc_status()) append_text(out, "grpc_status", codec::name_of(*call));
     if (record.first_byte_ns != 0) {
         fmt::format_to(std::back_inserter(out), R"(,"{}":{:.3f})", tcp ? "connected_ms" : "first_byte_ms",
                        to_ms(record.first_byte_ns));
