@@ -29,6 +29,7 @@ void CoreWorker::apply(const PlaneSnapshotPtr& snapshot, base::TimePoint deadlin
         it->second->handler.change_door(found->second.door);
         it->second->server.change_limits(part_of(found->second.rules.limits));
         it->second->server.set_tls(found->second.rules.tls, found->second.rules.tls_limits);
+        it->second->server.set_shortcut(found->second.rules.shortcut);
         ++it;
     }
     engine_.keep_upstreams(used, former_);
@@ -38,7 +39,9 @@ void CoreWorker::open(const std::string& key, int listener) {
     const PlaneSnapshot::OneDoor& wanted = snapshot_->doors.at(key);
     auto door = std::make_unique<OpenDoor>(engine_, wanted, part_of(wanted.rules.limits));
     // Attaching to epoll fails only when the kernel is out of memory; the port is then simply not served by this core.
-    if (door->server.start(listener)) open_[key] = std::move(door);
+    if (!door->server.start(listener)) return;
+    door->server.set_shortcut(wanted.rules.shortcut);
+    open_[key] = std::move(door);
 }
 
 rt::Task<void> CoreWorker::close(std::unique_ptr<OpenDoor> door, base::TimePoint deadline) {

@@ -18,6 +18,7 @@ struct ServerRules {
     uint32_t connections = 65536;
     net::TlsServerPtr tls;  // nullptr: plain
     net::TlsLimits tls_limits;
+    net::Shortcut shortcut;  // for its clients
 };
 
 // What a core needs to know of a new configuration. Shared by all cores, immutable.

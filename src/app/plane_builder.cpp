@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "app/acceleration.h"
 #include "gateway/door.h"
 #include "mesh/doors.h"
 
@@ -32,12 +33,13 @@ std::string place_of(const LoadedManifest& loaded, const NamedService& service) 
 class Builder {
   public:
     Builder(const LoadedManifest& loaded, telemetry::NameTable& names, telemetry::SeriesTable& series,
-            const PlaneTls& tls, base::HashKey cookie_secret)
+            const PlaneTls& tls, base::HashKey cookie_secret, const Acceleration* acceleration)
         : loaded_(&loaded),
           names_(&names),
           series_(&series),
           tls_(&tls),
           cookie_secret_(cookie_secret),
+          acceleration_(acceleration),
           services_(services_of(loaded.manifest)) {}
 
     PlanePlan build() {
@@ -72,10 +74,14 @@ class Builder {
             return kNothing;
         };
     }
+    [[nodiscard]] net::Shortcut shortcut(bool wanted, std::string_view name) const {
+        return wanted && acceleration_ != nullptr ? acceleration_->shortcut(name) : net::Shortcut{};
+    }
     void add_upstream(const NamedService& service) {
         const std::string& name = service.name->value;
         proxy::UpstreamRule rule = service.config->mesh.traffic.upstream_rule(cookie_secret_);
         if (const auto tls = tls_->clients.find(name); tls != tls_->clients.end()) rule.tls = tls->second;
+        rule.pool.shortcut = shortcut(service.config->accelerate, Acceleration::name_of(name));
         snapshot_->upstreams.push_back(
             {.service = name, .id = names_->intern(name), .pool = series_->add_pool(name), .rule = std::move(rule)});
     }
@@ -94,10 +100,12 @@ class Builder {
         ServerRules rules{.limits = gateway::server_limits(config),
                           .connections = config.limits.connections,
                           .tls = nullptr,
-                          .tls_limits = gateway::tls_limits(config)};
+                          .tls_limits = gateway::tls_limits(config),
+                          .shortcut = {}};
         for (const auto& listen : config.listen) {
             const bool tls = gateway::speaks_tls(listen.value, config);
             rules.tls = tls ? tls_->server : nullptr;
+            rules.shortcut = shortcut(config.accelerate && !tls, Acceleration::kGateway);
             add_door("gateway " + listen.value.address.to_string(), listen.value.address, door, rules);
             plan_.doors.back().tls = tls;
         }
@@ -115,12 +123,13 @@ class Builder {
             if (!other.config->version_of) context.services.push_back(other.name->value);
         }
         const net::Address anywhere = net::Address::loopback(kAnyPort);
+        ServerRules rules = sidecar_rules(*loaded_);
+        rules.shortcut = shortcut(service.config->accelerate, Acceleration::name_of(workload.name));
         for (const std::string& callee : workload.calls) {
             add_door(callee_door_key(workload.name, callee), anywhere,
-                     mesh::make_callee_door(workload, callee, context), sidecar_rules(*loaded_));
+                     mesh::make_callee_door(workload, callee, context), rules);
         }
-        add_door(proxy_door_key(workload.name), anywhere, mesh::make_proxy_door(workload, context),
-                 sidecar_rules(*loaded_));
+        add_door(proxy_door_key(workload.name), anywhere, mesh::make_proxy_door(workload, context), rules);
     }
 
     const LoadedManifest* loaded_;
@@ -128,6 +137,7 @@ class Builder {
     telemetry::SeriesTable* series_;
     const PlaneTls* tls_;
     base::HashKey cookie_secret_;
+    const Acceleration* acceleration_;
     std::vector<NamedService> services_;
     std::shared_ptr<PlaneSnapshot> snapshot_ = std::make_shared<PlaneSnapshot>();
     PlanePlan plan_;
@@ -141,8 +151,8 @@ std::string callee_door_key(std::string_view caller, std::string_view callee) {
 std::string proxy_door_key(std::string_view caller) { return fmt::format("{} to any", caller); }
 
 PlanePlan build_plane(const LoadedManifest& loaded, telemetry::NameTable& names, telemetry::SeriesTable& series,
-                      const PlaneTls& tls, base::HashKey cookie_secret) {
-    return Builder{loaded, names, series, tls, cookie_secret}.build();
+                      const PlaneTls& tls, base::HashKey cookie_secret, const Acceleration* acceleration) {
+    return Builder{loaded, names, series, tls, cookie_secret, acceleration}.build();
 }
 
 }  // namespace tl::app

@@ -11,6 +11,8 @@
 
 namespace tl::app {
 
+class Acceleration;
+
 struct WantedDoor {
     std::string key;
     net::Address address;  // port 0: any free one on loopback
@@ -32,9 +34,9 @@ struct PlaneTls {
     std::map<std::string, net::TlsClientPtr> clients;  // by service
 };
 
-// `cookie_secret` hides instances in sticky cookies.
+// `cookie_secret` hides instances in sticky cookies. Without `acceleration` nothing is joined.
 [[nodiscard]] PlanePlan build_plane(const LoadedManifest& loaded, telemetry::NameTable& names,
                                     telemetry::SeriesTable& series, const PlaneTls& tls = {},
-                                    base::HashKey cookie_secret = {});
+                                    base::HashKey cookie_secret = {}, const Acceleration* acceleration = nullptr);
 
 }  // namespace tl::app
