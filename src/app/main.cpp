@@ -3,6 +3,11 @@
 
 int main(int argc, char** argv) {
     using namespace tl::app;
-    return run(argc, argv, {.up = run_up, .check = run_check, .schema = run_schema, .take_over = run_take_over},
+    return run(argc, argv,
+               {.up = run_up,
+                .check = run_check,
+                .schema = run_schema,
+                .effective = run_effective,
+                .take_over = run_take_over},
                Terminal::of_process());
 }

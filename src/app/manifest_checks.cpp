@@ -138,6 +138,17 @@ void check_ports(const Manifest& manifest, Diagnostics& diagnostics) {
     }
 }
 
+void check_all_policies(const Manifest& manifest, const std::string& folder, const Names& names,
+                        Diagnostics& diagnostics) {
+    const gateway::PolicyCheck check{.services = names, .folder = folder, .diagnostics = diagnostics};
+    gateway::check_policies(manifest.gateway.policies, check);
+    for (const auto& route : manifest.gateway.routes) gateway::check_policies(route.policies, check);
+    for (const auto& context : manifest.contexts) {
+        gateway::check_policies(context.value.policies, check);
+        for (const auto& service : context.value.services) gateway::check_policies(service.value.policies, check);
+    }
+}
+
 }  // namespace
 
 void check_manifest(const Manifest& manifest, const std::string& folder, Diagnostics& diagnostics) {
@@ -149,6 +160,7 @@ void check_manifest(const Manifest& manifest, const std::string& folder, Diagnos
     check_ports(manifest, diagnostics);
     check_tls(manifest, folder, base::wall_now(), diagnostics);
     check_traffic(manifest, names, diagnostics);
+    check_all_policies(manifest, folder, names, diagnostics);
 }
 
 }  // namespace tl::app

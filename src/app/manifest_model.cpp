@@ -96,8 +96,21 @@ const Object<ServiceConfig>& service_schema() {
             .doc(
                 "Connections with it on this machine skip TCP where the kernel and the rights allow it. Its program must "
                 "use its sockets plainly: see docs/acceleration.md.")
+            .field("policies", &ServiceConfig::policies, gateway::policies_schema())
+            .doc("What is done to requests from outside for this service, and what is asked of them.")
             .include(&ServiceConfig::health, registry::service_health_schema())
             .include(&ServiceConfig::mesh, mesh::mesh_schema());
+    return schema;
+}
+
+const Object<ContextConfig>& context_schema() {
+    static const auto schema =
+        Object<ContextConfig>("a context")
+            .field("policies", &ContextConfig::policies, gateway::policies_schema())
+            .doc(
+                "What is done to requests from outside for its services, and what is asked of them. No service's name.")
+            .rest(&ContextConfig::services,
+                  manifest::map_of(service_schema()).names(manifest::dns_label("a service's name")));
     return schema;
 }
 
@@ -118,8 +131,7 @@ const Object<Manifest>& manifest_schema() {
             .field("gateway", &Manifest::gateway, gateway::gateway_schema())
             .doc("The public door.")
             .field("contexts", &Manifest::contexts,
-                   manifest::map_of(manifest::map_of(service_schema()).names(manifest::dns_label("a service's name")))
-                       .names(manifest::dns_label("a context's name")))
+                   manifest::map_of(context_schema()).names(manifest::dns_label("a context's name")))
             .doc("Bounded contexts and the services that they own.")
             .field("telemetry", &Manifest::telemetry, telemetry_schema())
             .doc("What is recorded, and where.")
@@ -135,9 +147,21 @@ const Object<Manifest>& manifest_schema() {
 std::vector<NamedService> services_of(const Manifest& manifest) {
     std::vector<NamedService> all;
     for (const auto& context : manifest.contexts) {
-        for (const auto& service : context.value) all.push_back({&context.name.value, &service.name, &service.value});
+        for (const auto& service : context.value.services)
+            all.push_back({&context.name.value, &service.name, &service.value});
     }
     return all;
+}
+
+std::vector<gateway::PolicyLevel> policies_of(const Manifest& manifest, const std::string& service) {
+    for (const auto& context : manifest.contexts) {
+        for (const auto& one : context.value.services) {
+            if (one.name.value != service) continue;
+            return {{"context " + context.name.value, &context.value.policies},
+                    {"service " + service, &one.value.policies}};
+        }
+    }
+    return {};
 }
 
 bool speaks_tls(const ServiceConfig& config) {

@@ -35,6 +35,12 @@ struct ServiceConfig {
     bool accelerate = false;                                   // connections with its processes may be joined
     registry::ServiceHealthConfig health;
     mesh::MeshConfig mesh;
+    gateway::Policies policies;  // of routes that lead to it
+};
+
+struct ContextConfig {
+    gateway::Policies policies;  // of routes that lead to its services
+    manifest::OrderedMap<ServiceConfig> services;
 };
 
 enum class AccessLog : uint8_t { automatic, none, readable, json };
@@ -56,7 +62,7 @@ struct Manifest {
     std::string zone;  // where all of it runs, unless a service says otherwise
     Mode mode = Mode::development;
     gateway::GatewayConfig gateway;
-    manifest::OrderedMap<manifest::OrderedMap<ServiceConfig>> contexts;
+    manifest::OrderedMap<ContextConfig> contexts;
     TelemetryConfig telemetry;
     AdminConfig admin;
     supervisor::PortsConfig ports;
@@ -64,6 +70,7 @@ struct Manifest {
 };
 
 [[nodiscard]] const manifest::Object<ServiceConfig>& service_schema();
+[[nodiscard]] const manifest::Object<ContextConfig>& context_schema();
 [[nodiscard]] const manifest::Object<Manifest>& manifest_schema();
 
 // A service with the names around it; points into the manifest.
@@ -75,6 +82,8 @@ struct NamedService {
 // The service that requests for its instances name: itself, or the one that it is a version of.
 [[nodiscard]] const std::string& callee_of(const NamedService& service);
 [[nodiscard]] std::vector<NamedService> services_of(const Manifest& manifest);
+// The levels of policies between the gateway and a route to `service`; they point into the manifest.
+[[nodiscard]] std::vector<gateway::PolicyLevel> policies_of(const Manifest& manifest, const std::string& service);
 // Whether connections to it are to be secured: an address says so, or `tls`.
 [[nodiscard]] bool speaks_tls(const ServiceConfig& config);
 // Where a service runs; "" when nobody said.

@@ -33,13 +33,12 @@ std::string place_of(const LoadedManifest& loaded, const NamedService& service) 
 class Builder {
   public:
     Builder(const LoadedManifest& loaded, telemetry::NameTable& names, telemetry::SeriesTable& series,
-            const PlaneTls& tls, base::HashKey cookie_secret, const Acceleration* acceleration)
+            const PlaneParts& parts)
         : loaded_(&loaded),
           names_(&names),
           series_(&series),
-          tls_(&tls),
-          cookie_secret_(cookie_secret),
-          acceleration_(acceleration),
+          parts_(&parts),
+          policies_(parts.policies != nullptr ? parts.policies : &own_policies_),
           services_(services_of(loaded.manifest)) {}
 
     PlanePlan build() {
@@ -75,12 +74,16 @@ class Builder {
         };
     }
     [[nodiscard]] net::Shortcut shortcut(bool wanted, std::string_view name) const {
-        return wanted && acceleration_ != nullptr ? acceleration_->shortcut(name) : net::Shortcut{};
+        return wanted && parts_->acceleration != nullptr ? parts_->acceleration->shortcut(name) : net::Shortcut{};
+    }
+    gateway::ServicePolicies policies() const {
+        return [this](const std::string& name) { return policies_of(loaded_->manifest, name); };
     }
     void add_upstream(const NamedService& service) {
         const std::string& name = service.name->value;
-        proxy::UpstreamRule rule = service.config->mesh.traffic.upstream_rule(cookie_secret_);
-        if (const auto tls = tls_->clients.find(name); tls != tls_->clients.end()) rule.tls = tls->second;
+        proxy::UpstreamRule rule = service.config->mesh.traffic.upstream_rule(parts_->cookie_secret);
+        const auto& clients = parts_->tls.clients;
+        if (const auto tls = clients.find(name); tls != clients.end()) rule.tls = tls->second;
         rule.pool.shortcut = shortcut(service.config->accelerate, Acceleration::name_of(name));
         snapshot_->upstreams.push_back(
             {.service = name, .id = names_->intern(name), .pool = series_->add_pool(name), .rule = std::move(rule)});
@@ -96,7 +99,9 @@ class Builder {
                                                       .development = development(),
                                                       .traffic = [this](const std::string& s) { return traffic(s); },
                                                       .shaping = shaping(),
-                                                      .zone = loaded_->manifest.zone});
+                                                      .zone = loaded_->manifest.zone,
+                                                      .policies = policies(),
+                                                      .home = policies_});
         ServerRules rules{.limits = gateway::server_limits(config),
                           .connections = config.limits.connections,
                           .tls = nullptr,
@@ -104,7 +109,7 @@ class Builder {
                           .shortcut = {}};
         for (const auto& listen : config.listen) {
             const bool tls = gateway::speaks_tls(listen.value, config);
-            rules.tls = tls ? tls_->server : nullptr;
+            rules.tls = tls ? parts_->tls.server : nullptr;
             rules.shortcut = shortcut(config.accelerate && !tls, Acceleration::kGateway);
             add_door("gateway " + listen.value.address.to_string(), listen.value.address, door, rules);
             plan_.doors.back().tls = tls;
@@ -135,9 +140,9 @@ class Builder {
     const LoadedManifest* loaded_;
     telemetry::NameTable* names_;
     telemetry::SeriesTable* series_;
-    const PlaneTls* tls_;
-    base::HashKey cookie_secret_;
-    const Acceleration* acceleration_;
+    const PlaneParts* parts_;
+    gateway::PolicyHome own_policies_;
+    gateway::PolicyHome* policies_;
     std::vector<NamedService> services_;
     std::shared_ptr<PlaneSnapshot> snapshot_ = std::make_shared<PlaneSnapshot>();
     PlanePlan plan_;
@@ -151,8 +156,8 @@ std::string callee_door_key(std::string_view caller, std::string_view callee) {
 std::string proxy_door_key(std::string_view caller) { return fmt::format("{} to any", caller); }
 
 PlanePlan build_plane(const LoadedManifest& loaded, telemetry::NameTable& names, telemetry::SeriesTable& series,
-                      const PlaneTls& tls, base::HashKey cookie_secret, const Acceleration* acceleration) {
-    return Builder{loaded, names, series, tls, cookie_secret, acceleration}.build();
+                      const PlaneParts& parts) {
+    return Builder{loaded, names, series, parts}.build();
 }
 
 }  // namespace tl::app

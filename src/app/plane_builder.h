@@ -8,6 +8,7 @@
 
 #include "app/core_worker.h"
 #include "app/manifest_model.h"
+#include "gateway/policies/context.h"
 
 namespace tl::app {
 
@@ -34,9 +35,15 @@ struct PlaneTls {
     std::map<std::string, net::TlsClientPtr> clients;  // by service
 };
 
-// `cookie_secret` hides instances in sticky cookies. Without `acceleration` nothing is joined.
+// What a plane is made of beside the manifest.
+struct PlaneParts {
+    PlaneTls tls;
+    base::HashKey cookie_secret;              // hides instances in sticky cookies
+    gateway::PolicyHome* policies = nullptr;  // nullptr: nothing of policies outlives this plane
+    const Acceleration* acceleration = nullptr;  // nullptr: nothing is joined
+};
+
 [[nodiscard]] PlanePlan build_plane(const LoadedManifest& loaded, telemetry::NameTable& names,
-                                    telemetry::SeriesTable& series, const PlaneTls& tls = {},
-                                    base::HashKey cookie_secret = {}, const Acceleration* acceleration = nullptr);
+                                    telemetry::SeriesTable& series, const PlaneParts& parts = {});
 
 }  // namespace tl::app

@@ -83,6 +83,8 @@ System::System(SystemOptions options, LoadedManifest loaded)
                   sidecars_),
       admin_(*this) {
     probes_.set_folder(loaded_->folder);
+    policies_.folder = loaded_->folder;
+    policies_.state_folder = options_.state_dir;
 }
 
 System::~System() = default;
@@ -127,7 +129,7 @@ rt::Task<base::Result<void>> System::use_plane(const LoadedManifest& loaded) {
     const auto tls = tls_.load(loaded);
     if (!tls) co_return base::fail(tls.error());
     acceleration_.prepare(loaded.manifest);
-    PlanePlan plan = build_plane(loaded, names_, series_, *tls, cookie_secret_, &acceleration_);
+    PlanePlan plan = build_plane(loaded, names_, series_, {*tls, cookie_secret_, &policies_, &acceleration_});
     std::vector<DataPlane::BoundDoor> fresh;
     std::set<std::string> keys;
     for (const WantedDoor& wanted : plan.doors) {
@@ -151,6 +153,7 @@ rt::Task<base::Result<void>> System::use_plane(const LoadedManifest& loaded) {
     }
     auto applied = co_await plane_.apply(plan.snapshot, std::move(fresh), loaded.manifest.grace);
     acceleration_.set_doors(*plan.snapshot, open_doors_);
+    policies_.keeper.settle();
     co_return applied;
 }
 
@@ -158,6 +161,7 @@ rt::Task<base::Result<void>> System::use_plane(const LoadedManifest& loaded) {
 rt::Task<void> System::watch_certificates() {
     while (!life_.requested()) {
         co_await rt::sleep(kLookAtFiles, &life_);
+        policies_.keeper.settle();  // what the last requests of a former manifest have let go of
         if (changing_ || !stopping_.empty() || !tls_.refresh(base::wall_now())) continue;
         const Turn turn{*this};
         const LoadedPtr loaded = loaded_;
@@ -337,7 +341,7 @@ rt::Task<base::Result<void>> System::stop(base::TimePoint deadline, std::string 
     changes_.request();
     // The public door first: what is in flight there still needs the services behind it.
     const base::Duration left = deadline - rt::this_loop().now();
-    PlanePlan plan = build_plane(*loaded_, names_, series_, tls_.current(), cookie_secret_, &acceleration_);
+    PlanePlan plan = build_plane(*loaded_, names_, series_, {tls_.current(), cookie_secret_, &policies_, &acceleration_});
     auto inner = std::make_shared<PlaneSnapshot>(*plan.snapshot);
     std::erase_if(inner->doors, [](const auto& door) { return door.first.starts_with("gateway "); });
     // A third of the time is kept for the services, should tunnels and streams use up the rest.
@@ -362,6 +366,7 @@ rt::Task<base::Result<void>> System::stop(base::TimePoint deadline, std::string 
     co_await resolver_.stop();
     const auto ended = co_await plane_.stop(deadline);
     co_await acceleration_.read_out(rt::this_loop().now() + kReadOut);
+    co_await policies_.keeper.stop();  // writes what must survive, once nobody counts any more
     co_return ended;
 }
 

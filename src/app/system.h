@@ -155,6 +155,7 @@ class System final : public console::System {
     telemetry::RecordWords words_;
     TlsStore tls_;
     Acceleration acceleration_;
+    gateway::PolicyHome policies_;
     DataPlane plane_;
     ProbeRunner probes_;
     registry::Registry registry_;

@@ -122,7 +122,7 @@ void compare_addresses(const Manifest& now, const Manifest& next, std::vector<Pl
 
 ServiceConfig* find_service(Manifest& manifest, std::string_view name) {
     for (auto& context : manifest.contexts) {
-        for (auto& service : context.value) {
+        for (auto& service : context.value.services) {
             if (service.name.value == name) return &service.value;
         }
     }
@@ -136,7 +136,7 @@ LoadedManifest with_old_calls(const LoadedManifest& before, const LoadedManifest
     for (const NamedService& old : services_of(before.manifest)) {
         ServiceConfig* const now = find_service(both.manifest, old.name->value);
         if (now == nullptr) {
-            both.manifest.contexts.add({*old.context, {}}).add(*old.name, *old.config);
+            both.manifest.contexts.add({*old.context, {}}).services.add(*old.name, *old.config);
             continue;
         }
         // One that others run from now on: our last instance of it still has its doors.

@@ -227,7 +227,7 @@ rt::Task<base::Result<void>> System::take_doors(const LoadedManifest& loaded, co
     if (!tls) co_return base::fail(tls.error());
     acceleration_.adopt(left.join_layout, left.joined);
     acceleration_.prepare(loaded.manifest);
-    PlanePlan plan = build_plane(loaded, names_, series_, *tls, cookie_secret_, &acceleration_);
+    PlanePlan plan = build_plane(loaded, names_, series_, {*tls, cookie_secret_, &policies_, &acceleration_});
     std::vector<DataPlane::BoundDoor> fresh;
     for (const WantedDoor& wanted : plan.doors) {
         const auto handed = std::ranges::find(left.doors, wanted.key, &HandedDoor::key);
@@ -255,6 +255,7 @@ rt::Task<base::Result<void>> System::take_doors(const LoadedManifest& loaded, co
     TL_CO_TRY(restore_instances(left));
     auto opened = co_await plane_.apply(plan.snapshot, std::move(fresh), loaded.manifest.grace);
     acceleration_.set_doors(*plan.snapshot, open_doors_);
+    policies_.keeper.settle();
     co_return opened;
 }
 

@@ -55,8 +55,9 @@ enum class Http1Fault : uint8_t {
 
 enum class Method : uint8_t { get, head, post, put, delete_, connect, options, trace, patch, other };
 [[nodiscard]] std::string_view to_string(Method method);
-[[nodiscard]] bool is_safe(Method method);        // RFC 9110 9.2.1
-[[nodiscard]] bool is_idempotent(Method method);  // RFC 9110 9.2.2
+[[nodiscard]] Method method_of(std::string_view text);  // case counts; `other` if not listed
+[[nodiscard]] bool is_safe(Method method);              // RFC 9110 9.2.1
+[[nodiscard]] bool is_idempotent(Method method);        // RFC 9110 9.2.2
 
 enum class TargetForm : uint8_t { origin, absolute, authority, asterisk };
 

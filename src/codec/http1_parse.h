@@ -44,7 +44,6 @@ struct Cursor {
 
 // What both versions of HTTP have in common. The longest method that is taken, in bytes.
 inline constexpr size_t kLongestMethod = 32;
-[[nodiscard]] Method method_of(std::string_view text);
 // Path and query of an origin form; an empty path is "/".
 void split_query(std::string_view path_and_query, RequestHead& head);
 // RFC 9110 8.6 without lists: digits only, at most 2^63-1.

@@ -82,6 +82,8 @@ const Object<RouteConfig>& route_schema() {
             .example("/users/*")
             .field("priority", &RouteConfig::priority, integer().range(-1000, 1000))
             .doc("Higher wins over more specific.")
+            .field("policies", &RouteConfig::policies, policies_schema())
+            .doc("What is done to requests of this route, and what is asked of them.")
             .include(&RouteConfig::traffic, proxy::traffic_override_schema());
     return schema;
 }
@@ -165,6 +167,8 @@ const Object<GatewayConfig>& gateway_schema() {
             .doc("What a client may send.")
             .field("timeouts", &GatewayConfig::timeouts, timeouts_schema())
             .doc("How long a client may take.")
+            .field("policies", &GatewayConfig::policies, policies_schema())
+            .doc("What is done to every request, and what is asked of it; a nearer place may say otherwise.")
             .field("routes", &GatewayConfig::routes, list_of(route_schema()))
             .doc("What is reachable from outside; everything else is a 404.");
     return schema;

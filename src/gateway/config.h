@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/policies/policies.h"
 #include "gateway/tls_config.h"
 #include "http/message.h"
 #include "manifest/schema.h"
@@ -28,6 +29,7 @@ struct RouteConfig {
     std::optional<manifest::Located<std::string>> rewrite;
     int priority = 0;
     proxy::TrafficOverride traffic;
+    Policies policies;
 };
 
 struct LimitsConfig {
@@ -58,6 +60,7 @@ struct GatewayConfig {
     bool accelerate = false;  // clients on this machine may be joined
     LimitsConfig limits;
     TimeoutsConfig timeouts;
+    Policies policies;  // of every route
     std::vector<RouteConfig> routes;
 
     GatewayConfig() { listen.push_back({{net::Address::loopback(8080)}, {}}); }

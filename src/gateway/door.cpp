@@ -1,19 +1,26 @@
 #include "gateway/door.h"
 
-#include <cstdlib>
+#include <algorithm>
+#include <iterator>
 
 #include "gateway/client_certificate.h"
 #include "gateway/forwarded.h"
+#include "gateway/policies/chain.h"
 
 namespace tl::gateway {
 
 namespace {
 
-// The filters of every public route, in the order in which they see a request, with the reason for the place.
-std::vector<std::shared_ptr<const proxy::Filter>> make_chain(const GatewayConfig& config) {
+// The filters of every public route that see a request before its policies, with the reason for the place.
+std::vector<FilterPtr> first_filters(const GatewayConfig& config) {
     return {
         // Before whatever may ask who the client is, so that nobody sees what a client claims of itself.
         std::make_shared<ClientCertificateFilter>(config.trust_forwarded),
+    };
+}
+
+std::vector<FilterPtr> last_filters(const GatewayConfig& config) {
+    return {
         // Last before the service, so that no later filter sees or forges the client's own claims about its address.
         std::make_shared<ForwardedFilter>(config.trust_forwarded),
     };
@@ -33,7 +40,28 @@ proxy::Route make_route(const RouteConfig& config, const DoorContext& context) {
     return route;
 }
 
+// Where subrequests of a route's policies go: to the service by its own rules, under a name that says what for.
+proxy::RoutePtr make_target(const std::string& service, const std::string& route_name, const DoorContext& context) {
+    auto route = std::make_shared<proxy::Route>();
+    route->rule.name = route_name + " (policy)";
+    route->service = service;
+    route->traffic = context.traffic(service);
+    route->shaping = proxy::make_shaping(context.shaping(service), {}, "", *context.names);
+    route->id = context.names->intern(route->rule.name);
+    route->service_id = context.names->intern(service);
+    route->series = context.series->add(telemetry::Door::gateway, route->rule.name, service);
+    return route;
+}
+
 }  // namespace
+
+std::vector<PolicyLevel> policy_levels(const GatewayConfig& config, const RouteConfig& route,
+                                       const ServicePolicies& policies) {
+    std::vector<PolicyLevel> levels{{"gateway", &config.policies}};
+    if (policies) std::ranges::move(policies(route.to.value), std::back_inserter(levels));
+    levels.push_back({"route " + make_rule(route).value().name, &route.policies});
+    return levels;
+}
 
 proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context) {
     auto door = std::make_shared<proxy::Door>();
@@ -44,11 +72,19 @@ proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context
     door->trusts_callers = config.trust_forwarded;
     door->https_port = config.tls && config.tls->redirect ? https_port(config) : uint16_t{0};
     door->zone = context.names->intern(context.zone);
-    const auto chain = make_chain(config);
+    const auto first = first_filters(config);
+    const auto last = last_filters(config);
     std::vector<proxy::Route> routes;
     for (const RouteConfig& one : config.routes) {
-        routes.push_back(make_route(one, context));
-        routes.back().filters = chain;
+        proxy::Route& route = routes.emplace_back(make_route(one, context));
+        route.index = routes.size() - 1;
+        const EffectivePolicies effective = effective_policies(policy_levels(config, one, context.policies));
+        const PolicyContext policy_context{
+            .home = context.home,
+            .route = route.rule.name,
+            .target = [&](const std::string& service) { return make_target(service, route.rule.name, context); },
+            .development = context.development};
+        proxy::set_filters(route, make_chain(effective.policies, policy_context, first, last));
     }
     door->routes = proxy::RouteTable::make(std::move(routes));
     return door;

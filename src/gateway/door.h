@@ -4,11 +4,15 @@
 #include <functional>
 
 #include "gateway/config.h"
+#include "gateway/policies/context.h"
 #include "proxy/door.h"
 #include "telemetry/metrics.h"
 #include "telemetry/names.h"
 
 namespace tl::gateway {
+
+// The levels between the gateway and a route: those of a service's context and of the service.
+using ServicePolicies = std::function<std::vector<PolicyLevel>(const std::string& service)>;
 
 struct DoorContext {
     telemetry::NameTable* names = nullptr;
@@ -18,7 +22,13 @@ struct DoorContext {
     std::function<proxy::TrafficRule(const std::string& service)> traffic;
     std::function<const proxy::ShapingConfig&(const std::string& service)> shaping;
     std::string zone;  // where the gateway runs
+    ServicePolicies policies;
+    PolicyHome* home = nullptr;
 };
+
+// All levels whose policies may hold for `route`, from the outside in; they point into what was given.
+[[nodiscard]] std::vector<PolicyLevel> policy_levels(const GatewayConfig& config, const RouteConfig& route,
+                                                     const ServicePolicies& policies);
 
 // `config` has passed its checks. Control core; the result goes to all cores.
 [[nodiscard]] proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context);

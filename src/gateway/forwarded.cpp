@@ -24,7 +24,7 @@ size_t write_v4(const net::Address& peer, char* out) {
 
 // The client's IP in the request's arena; "unknown" on a Unix socket (RFC 7239 6).
 std::string_view client_ip(proxy::RequestContext& context) {
-    const net::Address& peer = context.exchange.peer();
+    const net::Address& peer = context.exchange->peer();
     char* const text = context.arena.allocate(INET6_ADDRSTRLEN);
     if (peer.family() == AF_INET) return {text, write_v4(peer, text)};
     const void* ip = nullptr;
@@ -50,7 +50,7 @@ proxy::Filter::Verdict ForwardedFilter::on_request(proxy::RequestContext& contex
     base::Arena& arena = context.arena;
     const std::string_view ip = client_ip(context);
     const std::string_view host = context.head().authority;
-    const std::string_view proto = context.exchange.tls() != nullptr ? "https" : "http";
+    const std::string_view proto = context.exchange->tls() != nullptr ? "https" : "http";
     const bool v6 = ip.find(':') != std::string_view::npos;
     std::string_view forwarded = v6 ? arena.concat("for=\"[", ip, "]\";host=\"", host, "\";proto=", proto)
                                     : arena.concat("for=", ip, ";host=\"", host, "\";proto=", proto);

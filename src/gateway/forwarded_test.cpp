@@ -53,7 +53,7 @@ std::vector<std::string> told(const Case& given) {
     exchange.head.authority = "shop.example";
     for (const auto& [name, value] : given.sent) exchange.head.headers.add(name, value);
     const proxy::Door door;
-    proxy::RequestContext context{.exchange = exchange, .door = door};
+    proxy::RequestContext context{.exchange = &exchange, .door = door};
     EXPECT_EQ(ForwardedFilter{given.trust}.on_request(context), proxy::Filter::Verdict::proceed);
     std::vector<std::string> lines;
     for (const codec::Header& header : exchange.head.headers) {

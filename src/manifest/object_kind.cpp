@@ -68,11 +68,17 @@ bool ObjectKind::read(const Node& node, void* out, Reader& reader) const {
     const size_t errors_before = reader.diagnostics.errors();
     const std::string label = reader.label;
     // Fields are read in place: what is not written keeps the default that the enclosing struct gave it.
+    Node rest = Node::map();
+    rest.at = node.at;
     reader.around.push_back(this);
     for (const Entry& entry : node.entries) {
         const Field* field = find(entry.key);
         if (field == nullptr) {
-            unknown_key(entry, reader);
+            if (rest_.kind != nullptr) {
+                rest.entries.push_back(entry);
+            } else {
+                unknown_key(entry, reader);
+            }
             continue;
         }
         reader.label = field->key;
@@ -80,6 +86,7 @@ bool ObjectKind::read(const Node& node, void* out, Reader& reader) const {
     }
     reader.around.pop_back();
     reader.label = label;
+    if (rest_.kind != nullptr) rest_.kind->read(rest, at(out, rest_.offset), reader);
     require_all(node, reader);
     // A check over several keys would only repeat, in other words, that one of them is wrong.
     if (reader.diagnostics.errors() != errors_before) return true;
@@ -149,6 +156,10 @@ Node ObjectKind::write(const void* value, const void* defaults) const {
         }
         node.entries.push_back(std::move(entry));
     }
+    if (rest_.kind != nullptr) {
+        Node rest = rest_.kind->write(at(value, rest_.offset), nullptr);
+        std::ranges::move(rest.entries, std::back_inserter(node.entries));
+    }
     return node;
 }
 
@@ -185,6 +196,12 @@ Json ObjectKind::body(SchemaWriter& writer) const {
     schema["properties"] = std::move(properties);
     if (!required.empty()) schema["required"] = std::move(required);
     schema["additionalProperties"] = false;
+    if (rest_.kind != nullptr) {
+        Json rest = Json::object();
+        rest_.kind->describe(rest, writer);
+        schema["additionalProperties"] = std::move(rest["additionalProperties"]);
+        if (rest.contains("propertyNames")) schema["propertyNames"] = std::move(rest["propertyNames"]);
+    }
     return schema;
 }
 

@@ -33,6 +33,8 @@ class ObjectKind final : public Kind {
     void include(size_t offset, const ObjectKind& other);
     void validate(size_t offset, Validator validator) { validators_.push_back({offset, std::move(validator)}); }
     void keep_position(size_t offset) { positions_.push_back(offset); }
+    // Keys that are no field's go into this member, by a kind that reads maps.
+    void take_rest(size_t offset, KindPtr kind) { rest_ = {.key = {}, .offset = offset, .kind = std::move(kind)}; }
     // Of the last field, or of the object itself while it has none.
     void document(std::string sentence) { (fields_.empty() ? doc_ : last().doc) = std::move(sentence); }
     // The field added last; aborts if there is none.
@@ -48,6 +50,8 @@ class ObjectKind final : public Kind {
     [[nodiscard]] const std::string& doc() const { return doc_; }
     [[nodiscard]] const std::vector<Field>& fields() const { return fields_; }
     [[nodiscard]] const Field* find(std::string_view key) const;
+    // Where keys that are no field's go; nullptr: they are mistakes.
+    [[nodiscard]] const KindPtr& rest() const { return rest_.kind; }
     // The default of a field as written, or nothing if it is required or has none.
     [[nodiscard]] std::optional<Node> default_of(const Field& field) const;
     // The object's own schema, not a reference to it.
@@ -69,6 +73,7 @@ class ObjectKind final : public Kind {
     std::shared_ptr<const void> prototype_;
     std::vector<Field> fields_;
     std::vector<PlacedValidator> validators_;
+    Field rest_;                     // without a kind: other keys are mistakes
     std::vector<size_t> positions_;  // offsets of Position members that get the map's place
 };
 

@@ -45,6 +45,7 @@ class Reference {
         for (const Field& field : object.fields()) {
             if (field.kind->object() != nullptr) add(*field.kind->object());
         }
+        if (object.rest() != nullptr && object.rest()->object() != nullptr) add(*object.rest()->object());
     }
     std::string take() { return std::move(out_); }
 

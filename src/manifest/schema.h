@@ -274,6 +274,13 @@ class Object {
         return *this;
     }
 
+    // Keys of the map that no field has are entries of this member, an OrderedMap.
+    template <class M, class S>
+    Object& rest(M T::* member, const S& kind) {
+        kind_->take_rest(offset_of(member), bind_to<M>(kind));
+        return *this;
+    }
+
     // Of the field before; `doc` ahead of all fields speaks of the object.
     Object& required() { return kind_->last().required = true, *this; }
     Object& doc(std::string sentence) { return kind_->document(std::move(sentence)), *this; }

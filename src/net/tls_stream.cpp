@@ -116,6 +116,8 @@ base::Error TlsStream::failure(int kind) {
     if (kind == SSL_ERROR_SSL && reason != SSL_R_UNEXPECTED_EOF_WHILE_READING) {
         plain_http_ = reason == SSL_R_HTTP_REQUEST || reason == SSL_R_HTTPS_PROXY_REQUEST;
         why_ = plain_http_ ? "the client speaks HTTP without TLS" : take_openssl_error();
+        // A write may have failed before the peer's last words were read: they say why.
+        lower_error_ = 0;
         const bool certificate = is_about_certificate(reason);
         if (certificate) why_ = "the other end does not accept our certificate: " + why_;
         return {.code = certificate ? base::Code::cert_untrusted : base::Code::handshake, .context = why_};

@@ -225,6 +225,27 @@ TEST(Tls, clients_with_certificates_are_known_and_others_are_refused) {
     });
 }
 
+// With TLS 1.3 the client's handshake is over before the server has judged its certificate: the refusal comes later,
+// and the connection may be closed before the first request is written.
+TEST(Tls, a_late_refusal_of_our_certificate_is_told_even_behind_a_write_that_failed) {
+    on_loop([]() -> rt::Task<void> {
+        const TestAuthority authority;
+        const TlsServerPtr strict = TlsServer::make({.credentials = {authority.credential({"a.example"})},
+                                                     .client_auth = ClientAuth::required,
+                                                     .client_ca = authority.root.certificate,
+                                                     .tickets = nullptr})
+                                        .value();
+        TlsPair pair = co_await shake_hands(strict, authority.client(), "a.example");
+        EXPECT_NE(pair.server.error.message(), "");
+        pair.server = {};  // its end is closed
+        if (!pair.client) co_return ADD_FAILURE() << pair.client.error().message();
+        const auto sent = co_await (*pair.client)->write_all("GET / HTTP/1.1\r\n\r\n", soon());
+        EXPECT_FALSE(sent);
+        const std::string said = co_await read_to_end(**pair.client);
+        EXPECT_NE(said.find("does not accept our certificate"), std::string::npos) << said;
+    });
+}
+
 TEST(Tls, a_client_without_tls_or_that_says_nothing_or_garbage_is_told_from_others) {
     on_loop([]() -> rt::Task<void> {
         const TestAuthority authority;

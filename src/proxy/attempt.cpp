@@ -210,7 +210,7 @@ rt::Task<base::Result<codec::ResponseHead*>> Attempt::final_head(http::ClientExc
         if (race_ != nullptr) continue;
         prepare_response(*context_, **head);
         const auto passed =
-            co_await context_->exchange.send_informational({.status = (*head)->status, .headers = &(*head)->headers});
+            co_await context_->exchange->send_informational({.status = (*head)->status, .headers = &(*head)->headers});
         if (!passed) co_return base::fail(from_side(passed.error(), base::Side::downstream));
         if (pumping_) wait.deadline = base::kNever;
     }
@@ -221,7 +221,7 @@ rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstr
     // Before the fields of this hop are taken out: for HEAD the length is known by its field alone.
     const http::BodyLength length = upstream.response_length();
     prepare_response(*context_, head);
-    for (const auto& filter : std::views::reverse(context_->route->filters)) filter->on_response(*context_, head);
+    run_on_response(*context_, head);
     if (!context_->set_cookie.empty()) head.headers.add("Set-Cookie", context_->set_cookie);
     record.status = head.status;
     record.first_byte_ns = static_cast<uint64_t>((rt::this_loop().now() - context_->began).count());
@@ -237,12 +237,12 @@ rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstr
     const http::OutgoingResponse outgoing{
         .status = head.status, .reason = head.reason, .headers = &head.headers, .length = length};
     const bool with_trailers = piece.end && !upstream.trailers().empty();
-    auto sent = co_await context_->exchange.send(outgoing, {piece.data, piece.end && !with_trailers});
-    if (sent && with_trailers) sent = co_await context_->exchange.send_body({{}, true}, &upstream.trailers());
+    auto sent = co_await context_->exchange->send(outgoing, {piece.data, piece.end && !with_trailers});
+    if (sent && with_trailers) sent = co_await context_->exchange->send_body({{}, true}, &upstream.trailers());
     record.bytes_out += piece.data.size();
     while (whole && sent && !piece.end) {
         const rt::Wait silence =
-            rt::this_loop().within(context_->route->traffic.stream_idle, &context_->exchange.cancel());
+            rt::this_loop().within(context_->route->traffic.stream_idle, &context_->exchange->cancel());
         auto next = co_await upstream.read(silence);
         whole = next.has_value();
         if (!whole) {
@@ -250,7 +250,7 @@ rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstr
             break;
         }
         piece = *next;
-        sent = co_await context_->exchange.send_body(piece, piece.end ? &upstream.trailers() : nullptr);
+        sent = co_await context_->exchange->send_body(piece, piece.end ? &upstream.trailers() : nullptr);
         record.bytes_out += piece.data.size();
     }
     if (!sent) {
@@ -258,7 +258,7 @@ rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstr
         co_return base::fail(from_side(std::move(sent.error()), base::Side::downstream));
     }
     if (whole) co_return base::Result<void>{};
-    context_->exchange.abort();
+    context_->exchange->abort();
     record.set(telemetry::Record::kTruncated);
     const bool left = broken.code == base::Code::cancelled;
     co_return base::fail(from_side(std::move(broken), left ? base::Side::downstream : base::Side::upstream));

@@ -16,7 +16,7 @@ class Attempt {
           context_(&all.context),
           instance_(&instance),
           race_(race),
-          stop_(&all.context.exchange.cancel()) {}
+          stop_(&all.context.exchange->cancel()) {}
 
     // Ok: the answer was sent, or the tunnel has ended. Errors of side upstream leave the client unanswered unless
     // response_started(); an answer that was dropped because Retry granted another try is one of them. The wait of all

@@ -31,6 +31,16 @@ constexpr std::array<CauseInfo, kCauses> kInfos{{
     {"circuit_open", "The service has failed too often and gets no requests for a moment", 503},
     {"overloaded", "The service has as many requests as it can take", 503},
     {"out_of_memory", "Trunkline's memory for requests is used up", 503},
+    {"bad_upstream_answer", "The service's answer is not what a policy of this route needs", 502},
+    {"unauthenticated", "The request does not say who it comes from in a way that this route accepts", 401},
+    {"forbidden", "The caller is known, but may not do this", 403},
+    {"blocked", "The gateway does not take requests like this one", 403},
+    {"rate_limited", "The caller sends more requests than it may at the moment", 429},
+    {"quota_exceeded", "The caller has used up its requests of this period", 429},
+    {"invalid_request", "The request is not what the service's contract says", 400},
+    {"policy_unavailable", "What has to decide about this request does not answer", 503},
+    {"script_failed", "A script of this route failed", 500},
+    {"incomplete", "A part that this answer needs could not be had", 502},
 }};
 
 }  // namespace

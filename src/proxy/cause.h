@@ -34,8 +34,18 @@ enum class Cause : uint8_t {
     circuit_open,
     overloaded,
     out_of_memory,
+    bad_upstream_answer,
+    unauthenticated,
+    forbidden,
+    blocked,
+    rate_limited,
+    quota_exceeded,
+    invalid_request,
+    policy_unavailable,
+    script_failed,
+    incomplete,
 };
-inline constexpr size_t kCauses = static_cast<size_t>(Cause::out_of_memory) + 1;
+inline constexpr size_t kCauses = static_cast<size_t>(Cause::incomplete) + 1;
 
 struct CauseInfo {
     std::string_view code;   // "no_route"

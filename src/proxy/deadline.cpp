@@ -61,8 +61,9 @@ std::string_view write_grpc_timeout(base::Duration left, base::Arena& arena) {
 
 base::TimePoint deadline_of(RequestContext& context) {
     const base::TimePoint ours = base::deadline_after(context.began, context.route->traffic.timeout);
-    if (!context.door.trusts_callers) return ours;
-    base::TimePoint deadline = ours;
+    base::TimePoint deadline = std::min(ours, context.deadline);
+    context.shortened = deadline < ours;
+    if (!context.door.trusts_callers) return deadline;
     for (const codec::Header& header : context.head().headers) {
         std::optional<base::Duration> given;
         if (header.field == Field::x_request_timeout) given = parse_request_timeout(header.value);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "http/server.h"
+#include "proxy/core_states.h"
 #include "proxy/door.h"
 #include "proxy/mirror.h"
 #include "proxy/protection_view.h"
@@ -53,6 +54,7 @@ class Engine {
     [[nodiscard]] telemetry::CoreMetrics& metrics() { return metrics_; }
     [[nodiscard]] telemetry::RecordRing& records() { return records_; }
     [[nodiscard]] Mirrors& mirrors() { return mirrors_; }
+    [[nodiscard]] CoreStates& states() { return states_; }
     // "orders-1"; stays valid.
     [[nodiscard]] std::string_view name(telemetry::NameId id) const { return names_->text(id); }
     [[nodiscard]] const http::ClientLimits& client_limits() const { return client_limits_; }
@@ -79,6 +81,7 @@ class Engine {
     // Upstreams on their way out, with the doors whose requests may still use them.
     std::map<telemetry::NameId, std::vector<std::weak_ptr<const Door>>> leaving_;
     Mirrors mirrors_;
+    CoreStates states_;  // of policies
     rt::Cancel cancel_;
     rt::Gate gate_;
     rt::Gate connections_;

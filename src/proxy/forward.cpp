@@ -39,7 +39,7 @@ void begin_mirror(Forwarding& all) {
 // What is decided once, before the first try.
 void begin_tries(Forwarding& all) {
     RequestContext& context = all.context;
-    all.body.emplace(context.exchange);
+    all.body.emplace(*context.exchange);
     const Shaping* const shaping = context.route->shaping.get();
     if (shaping != nullptr && shaping->mirror) begin_mirror(all);
     all.choice.emplace(context, all.upstream, rt::this_loop().random());
@@ -64,7 +64,7 @@ rt::Task<void> forward(Engine& engine, RequestContext& context) {
     Forwarding all{.engine = engine,
                    .context = context,
                    .upstream = *upstream,
-                   .wait = {deadline_of(context), &context.exchange.cancel()},
+                   .wait = {deadline_of(context), &context.exchange->cancel()},
                    .takes_trailers = accepts_trailers(context.head().headers),  // a field of this hop
                    .upgrade_to = prepare_request(context)};
     context.idempotent = may_be_sent_twice(context);

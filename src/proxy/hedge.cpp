@@ -42,7 +42,7 @@ rt::Task<base::Result<void>> hedged_try(Forwarding& all, Instance& first) {
         [[maybe_unused]] const rt::Wake over = co_await race.changed.wait(patience);
     }
     std::optional<Runner> two;
-    const bool late = race.running > 0 && race.winner == nullptr && !all.context.exchange.cancel().requested();
+    const bool late = race.running > 0 && race.winner == nullptr && !all.context.exchange->cancel().requested();
     Instance* const second = late ? all.choice->pick(loop.now(), all.retry.tried()) : nullptr;
     if (second != nullptr && second != &first && all.retry.pay()) {
         two.emplace(all, *second, race);

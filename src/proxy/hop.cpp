@@ -92,7 +92,7 @@ void begin_trace(RequestContext& context, base::Random& random) {
     record.caller = context.door.caller;
     record.set_method(static_cast<uint8_t>(head.method), head.method_text);
     record.path.set(head.path);
-    record.client = telemetry::ClientAddress::from(context.exchange.peer().raw());
+    record.client = telemetry::ClientAddress::from(context.exchange->peer().raw());
     record.request_id.set(head.headers.value(Field::x_request_id));
 }
 

@@ -36,7 +36,7 @@ void begin_record(Mirrors::Copy& copy, const RequestContext& context, base::Rand
 
 Mirrors::Copy::Copy(Mirrors& of, Engine& of_core, const RequestContext& context, const MirrorRule& rule)
     : method(context.head().method_text),
-      has_body(context.exchange.request_length().kind != http::BodyLength::Kind::none),
+      has_body(context.exchange->request_length().kind != http::BodyLength::Kind::none),
       service(rule.service_id),
       version(rule.version),
       zone(context.door.zone),

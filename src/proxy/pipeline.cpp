@@ -3,6 +3,7 @@
 #include <ranges>
 
 #include "proxy/filter.h"
+#include "proxy/filtered_exchange.h"
 #include "proxy/forward.h"
 #include "proxy/hop.h"
 #include "proxy/problem.h"
@@ -38,10 +39,50 @@ bool find_route(RequestContext& context) {
     return !match.route->denial;
 }
 
-bool pass_filters(RequestContext& context) {
-    return std::ranges::all_of(context.route->filters, [&](const auto& filter) {
-        return filter->on_request(context) == Filter::Verdict::proceed;
-    });
+// The filters that have not seen the request yet, up to the first that says anything but proceed.
+Filter::Verdict pass_filters(RequestContext& context) {
+    const auto& filters = context.route->filters;
+    while (context.filters_seen < filters.size()) {
+        const Filter::Verdict verdict = filters[context.filters_seen++]->on_request(context);
+        if (verdict != Filter::Verdict::proceed) return verdict;
+    }
+    return Filter::Verdict::proceed;
+}
+
+// The body is gathered and shown, then asked is who answers in the service's place, if anybody does.
+rt::Task<Filter::Verdict> pass_body(RequestContext& context, FilteredExchange& exchange) {
+    if (context.route->most_body != 0) {
+        const Filter::Verdict verdict = co_await exchange.gather(context.route->most_body);
+        if (verdict != Filter::Verdict::proceed) co_return verdict;
+    }
+    for (const auto& filter : context.route->filters) {
+        if (!filter->answers()) continue;
+        const Filter::Verdict verdict = co_await filter->answer(context, exchange.body());
+        if (verdict != Filter::Verdict::proceed) co_return verdict;
+    }
+    co_return Filter::Verdict::proceed;
+}
+
+// From the route on: its filters, then the service, or an answer in its place.
+rt::Task<void> serve(Engine& engine, RequestContext& context) {
+    std::unique_ptr<FilteredExchange> filtered;
+    http::ServerExchange* const client = context.exchange;
+    if (context.route->filters_body) filtered = std::make_unique<FilteredExchange>(context);
+    Filter::Verdict verdict = pass_filters(context);
+    while (verdict == Filter::Verdict::wait) {
+        verdict = co_await context.route->filters[context.filters_seen - 1]->wait_request(context);
+        if (verdict == Filter::Verdict::proceed) verdict = pass_filters(context);
+    }
+    if (filtered != nullptr && verdict == Filter::Verdict::proceed) verdict = co_await pass_body(context, *filtered);
+    if (verdict == Filter::Verdict::proceed) co_await forward(engine, context);
+    if (verdict == Filter::Verdict::reply) {
+        [[maybe_unused]] const auto sent = co_await send_reply(context);
+    }
+    if (filtered != nullptr && filtered->failure() != nullptr) {
+        context.refusal = *filtered->failure();
+        context.record.clear(telemetry::Record::kClientGone);
+    }
+    context.exchange = client;
 }
 
 void finish(Engine& engine, RequestContext& context) {
@@ -60,14 +101,14 @@ void finish(Engine& engine, RequestContext& context) {
 
 rt::Task<void> DoorHandler::handle(http::ServerExchange& exchange) {
     const DoorPtr door = door_;  // a reload does not touch this request
-    RequestContext context{.exchange = exchange, .door = *door, .began = rt::this_loop().now()};
+    RequestContext context{.exchange = &exchange, .door = *door, .began = rt::this_loop().now(), .engine = engine_};
     ++engine_->metrics().door(door->kind).in_flight;
     begin_trace(context, rt::this_loop().random());
 
     if (door->https_port != 0 && exchange.tls() == nullptr) {
         co_await send_to_https(context);
-    } else if (find_route(context) && pass_filters(context)) {
-        co_await forward(*engine_, context);
+    } else if (find_route(context)) {
+        co_await serve(*engine_, context);
     }
     if (context.refusal.cause != Cause::none && !exchange.response_started()) {
         [[maybe_unused]] const auto sent = co_await send_problem(context);
@@ -77,7 +118,7 @@ rt::Task<void> DoorHandler::handle(http::ServerExchange& exchange) {
 
 rt::Task<void> DoorHandler::refuse(http::ServerExchange& exchange, uint16_t status, const base::Error& error) {
     const DoorPtr door = door_;
-    RequestContext context{.exchange = exchange, .door = *door, .began = rt::this_loop().now()};
+    RequestContext context{.exchange = &exchange, .door = *door, .began = rt::this_loop().now(), .engine = engine_};
     ++engine_->metrics().door(door->kind).in_flight;
     ++engine_->metrics().door(door->kind).refused;
     context.trace = telemetry::new_trace(rt::this_loop().random());

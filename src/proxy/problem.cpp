@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "proxy/door.h"
+#include "proxy/filter.h"
 
 namespace tl::proxy {
 
@@ -22,6 +23,7 @@ nlohmann::ordered_json problem_of(const RequestContext& context) {
                                    {"status", status_of(context.refusal)},
                                    {"cause", cause.code}};
     if (!context.refusal.detail.empty()) problem["detail"] = context.refusal.detail;
+    if (!context.refusal.violations.empty()) problem["violations"] = context.refusal.violations;
     problem["trace_id"] = telemetry::to_hex(context.trace.trace);
     if (context.refusal.cause != Cause::no_route || !context.door.development) return problem;
     auto considered = nlohmann::ordered_json::array();
@@ -34,26 +36,54 @@ nlohmann::ordered_json problem_of(const RequestContext& context) {
 
 }  // namespace
 
+namespace {
+
+// An answer of our own, which the filters see like any other.
+rt::Task<base::Result<void>> send_own(RequestContext& context, codec::ResponseHead& head, std::string_view body) {
+    run_on_response(context, head);
+    const bool empty = head.status == 204 || head.status == 304;
+    const http::OutgoingResponse response{
+        .status = head.status,
+        .headers = &head.headers,
+        .length = {empty ? http::BodyLength::Kind::none : http::BodyLength::Kind::known, empty ? 0 : body.size()}};
+    context.record.status = head.status;
+    context.record.set(telemetry::Record::kOwnReply);
+    if (empty || context.head().method == codec::Method::head) body = {};
+    const auto sent = co_await context.exchange->send(response, {body, true});
+    if (sent) context.record.bytes_out += body.size();
+    co_return sent;
+}
+
+}  // namespace
+
 rt::Task<base::Result<void>> send_problem(RequestContext& context) {
     const CauseInfo& cause = info(context.refusal.cause);
     const uint16_t status = status_of(context.refusal);
     // Paths may hold bytes that are no UTF-8: they are shown as replacement characters, never refused here.
     const std::string body =
         problem_of(context).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-    codec::HeaderTable headers;
-    headers.add(codec::Field::content_type, "application/problem+json");
-    headers.add(codec::Field::cache_control, "no-store");
+    codec::ResponseHead head;
+    head.status = status;
+    head.headers.add(codec::Field::content_type, "application/problem+json");
+    head.headers.add(codec::Field::cache_control, "no-store");
     const std::string later = fmt::to_string(context.refusal.retry_after);
-    if (status == 503) headers.add(codec::Field::retry_after, later);
+    if (status == 503 || status == 429) head.headers.add(codec::Field::retry_after, later);
+    for (const auto& [name, value] : context.refusal.headers) head.headers.add(name, value);
     const std::string trace = telemetry::to_hex(context.trace.trace);
-    headers.add("X-Trace-Id", trace);
-    headers.add("X-Trunkline-Cause", cause.code);
-    const http::OutgoingResponse response{
-        .status = status, .headers = &headers, .length = {http::BodyLength::Kind::known, body.size()}};
-    context.record.status = status;
-    context.record.set(telemetry::Record::kOwnReply);
-    const auto sent = co_await context.exchange.send(response, {body, true});
-    if (sent) context.record.bytes_out += body.size();
+    head.headers.add("X-Trace-Id", trace);
+    head.headers.add("X-Trunkline-Cause", cause.code);
+    auto sent = co_await send_own(context, head, body);
+    co_return sent;
+}
+
+rt::Task<base::Result<void>> send_reply(RequestContext& context) {
+    const OwnReply& reply = *context.reply;
+    codec::ResponseHead head;
+    head.status = reply.status;
+    for (const auto& [name, value] : reply.headers) head.headers.add(name, value);
+    const std::string trace = telemetry::to_hex(context.trace.trace);
+    if (context.door.show_trace) head.headers.add("X-Trace-Id", trace);
+    auto sent = co_await send_own(context, head, reply.body);
     co_return sent;
 }
 

@@ -12,4 +12,7 @@ namespace tl::proxy {
 // The refusal for a request that no route takes; in development it lists the routes and why each lost.
 [[nodiscard]] Denial explain_no_route(const RequestContext& context);
 
+// The answer of context.reply; recorded as one of our own.
+[[nodiscard]] rt::Task<base::Result<void>> send_reply(RequestContext& context);
+
 }  // namespace tl::proxy

@@ -38,7 +38,7 @@ rt::Task<void> send_to_https(RequestContext& context) {
         .status = 308, .headers = &headers, .length = {http::BodyLength::Kind::known, 0}};
     context.record.status = response.status;
     context.record.set(telemetry::Record::kOwnReply);
-    [[maybe_unused]] const auto sent = co_await context.exchange.send(response, {{}, true});
+    [[maybe_unused]] const auto sent = co_await context.exchange->send(response, {{}, true});
 }
 
 }  // namespace tl::proxy

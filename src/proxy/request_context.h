@@ -2,12 +2,15 @@
 // filters and the steps of the pipeline read and change it.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "base/arena.h"
 #include "http/exchange.h"
 #include "proxy/cause.h"
+#include "proxy/identity_fwd.h"
 #include "proxy/mirror.h"
+#include "proxy/own_reply.h"
 #include "proxy/route.h"
 #include "proxy/route_table.h"
 #include "telemetry/record.h"
@@ -16,22 +19,29 @@
 namespace tl::proxy {
 
 struct Door;
+class Engine;
 
 struct RequestContext {
-    http::ServerExchange& exchange;
+    http::ServerExchange* exchange;  // the client's end; a FilteredExchange may stand in front of it
     const Door& door;
     base::TimePoint began;
+    Engine* engine = nullptr;                 // of this core; nullptr only where unit tests have none
+    base::TimePoint deadline = base::kNever;  // of whoever it is made for; the route's holds beside it
     base::Arena arena;
     std::string_view path;  // normalized
     const Route* route = nullptr;
     PathMatch match;
     telemetry::TraceContext trace;  // of this hop
     telemetry::Record record;
-    Denial refusal{Cause::none, {}};  // set by whoever refuses
-    bool idempotent = false;          // may be sent twice
-    bool shortened = false;           // the caller gives it less time than the route does
-    Mirrors::CopyPtr mirror;          // while its body is not whole yet
-    std::string_view set_cookie;      // for the answer: names the instance that the client is to stay with
+    Denial refusal{Cause::none, {}};       // set by whoever refuses
+    std::unique_ptr<OwnReply> reply;       // set by the filter that answers in the service's place
+    size_t filters_seen = 0;               // of the route's: those that have seen the request
+    IdentityPtr identity;                  // who calls, once a policy knows; nullptr before
+    const net::Address* client = nullptr;  // who calls, where the peer is a proxy that we trust
+    bool idempotent = false;               // may be sent twice
+    bool shortened = false;                // the caller gives it less time than the route does
+    Mirrors::CopyPtr mirror;               // while its body is not whole yet
+    std::string_view set_cookie;           // for the answer: names the instance that the client is to stay with
 
     // Path and query as the service gets them: rewritten where the route says so.
     [[nodiscard]] std::string_view target() {
@@ -40,7 +50,12 @@ struct RequestContext {
     }
     std::string_view upstream_target;
 
-    [[nodiscard]] codec::RequestHead& head() const { return exchange.request(); }
+    [[nodiscard]] codec::RequestHead& head() const { return exchange->request(); }
+    // Whom policies take for the client: behind trusted proxies the address that these have named.
+    [[nodiscard]] const net::Address& client_address() const { return client != nullptr ? *client : exchange->peer(); }
+    // What a policy has decided, for `why` and the access log: "limit: 3 of 100 left". Cut at what a record holds;
+    // never with a secret in it.
+    void note(std::string_view policy, std::string_view what) { record.note(policy, what); }
 
   private:
     [[nodiscard]] std::string_view make_target();

@@ -79,7 +79,7 @@ bool Retry::after(const base::Error& error, Used used) {
 
 // Of what every retry needs, all but the budget: that is paid last.
 bool Retry::allowed(Used used) {
-    if (made_ >= context_->route->traffic.attempts || context_->exchange.response_started()) return false;
+    if (made_ >= context_->route->traffic.attempts || context_->exchange->response_started()) return false;
     return used.body_intact && upstream_->breaker().closed() && !nested();
 }
 

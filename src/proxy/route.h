@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "codec/http1.h"
@@ -33,8 +34,10 @@ struct RouteRule {
 struct Denial {
     Cause cause = Cause::not_allowed;
     std::string detail;
-    uint16_t status = 0;       // of the answer; 0: the cause's own
-    uint32_t retry_after = 1;  // seconds, told with every 503
+    uint16_t status = 0;                                         // of the answer; 0: the cause's own
+    uint32_t retry_after = 1;                                    // seconds, told with every 503 and 429
+    std::vector<std::pair<std::string, std::string>> headers{};  // of the answer, such as WWW-Authenticate
+    std::vector<std::string> violations{};                       // all that is wrong with the request
 };
 
 struct Route {
@@ -45,9 +48,15 @@ struct Route {
     TrafficRule traffic;
     ShapingPtr shaping;                                  // nullptr: nothing of the kind
     std::vector<std::shared_ptr<const Filter>> filters;  // in the order in which they see the request
-    uint32_t id = 0;                                     // name ids of telemetry
+    size_t most_body = 0;       // of the request, which filters want to see whole; 0: none does
+    bool filters_body = false;  // a FilteredExchange is needed
+    size_t index = 0;           // in the configuration that it was made of
+    uint32_t id = 0;            // name ids of telemetry
     uint32_t service_id = 0;
     uint32_t series = 0;  // metric series
 };
+
+// Takes the filters over, and what they need of the pipeline.
+void set_filters(Route& route, std::vector<std::shared_ptr<const Filter>> filters);
 
 }  // namespace tl::proxy

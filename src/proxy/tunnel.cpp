@@ -77,12 +77,12 @@ rt::Task<base::Result<void>> relay_tunnel(RequestContext& context, http::ClientE
     context.record.set(telemetry::Record::kUpgraded);
     context.record.first_byte_ns = static_cast<uint64_t>((rt::this_loop().now() - context.began).count());
     const http::OutgoingResponse outgoing{.status = 101, .headers = &head.headers, .upgrade = protocol};
-    auto sent = co_await context.exchange.send(outgoing, {{}, true});
+    auto sent = co_await context.exchange->send(outgoing, {{}, true});
     if (!sent) co_return sent;
 
-    const http::Tunnel client = context.exchange.tunnel();
+    const http::Tunnel client = context.exchange->tunnel();
     const http::Tunnel server = upstream.tunnel();
-    TunnelState state{context.exchange.cancel(), context.route->traffic.stream_idle};
+    TunnelState state{context.exchange->cancel(), context.route->traffic.stream_idle};
     rt::Gate gate;
     gate.spawn("tunnel to the service",
                relay(*client.stream, *server.stream, client.early, state, context.record.bytes_in));

@@ -55,6 +55,18 @@ std::string ClientAddress::text() const {
     return "-";
 }
 
+void Record::note(std::string_view policy, std::string_view what) {
+    const auto append = [this](std::string_view text) {
+        const size_t room = std::min(text.size(), sizeof notes.bytes - notes.size);
+        std::memcpy(notes.bytes + notes.size, text.data(), room);
+        notes.size = static_cast<uint8_t>(notes.size + room);
+    };
+    if (notes.size != 0) append("; ");
+    append(policy);
+    append(": ");
+    append(what);
+}
+
 void Record::add_attempt(NameId to, base::Duration since_start, base::Duration took, uint8_t outcome) {
     // The last place is for the last attempt: that one decided.
     Attempt& place = attempt[std::min<size_t>(attempts, kAttemptsKept - 1)];

@@ -97,18 +97,21 @@ struct Record {
     ShortText<96> path;     // without the query, where secrets travel; as received
     ShortText<40> request_id;
     ShortText<11> method_text;
+    ShortText<119> notes;  // what policies have decided: "limit: 3 of 100 left; jwt: alice"
 
     [[nodiscard]] bool has(Flag flag) const { return (flags & flag) != 0; }
     void set(Flag flag) { flags |= flag; }
+    void clear(Flag flag) { flags &= static_cast<uint16_t>(~flag); }
     void set_method(uint8_t number, std::string_view text) {
         method = number;
         method_text.set(text);
     }
     // Adds an attempt, takes its instance for the record's, sets kRetried from the second on.
     void add_attempt(NameId to, base::Duration since_start, base::Duration took, uint8_t outcome);
+    void note(std::string_view policy, std::string_view what);
     [[nodiscard]] size_t attempts_kept() const { return attempts < kAttemptsKept ? attempts : kAttemptsKept; }
 };
-static_assert(sizeof(Record) <= 320 && std::is_trivially_copyable_v<Record>);
+static_assert(sizeof(Record) <= 440 && std::is_trivially_copyable_v<Record>);
 static_assert(NameTable::kMost - 1 <= std::numeric_limits<uint16_t>::max());
 
 // Turns a record's numbers into words. The functions are plain, total and free of state; `names` outlives
@@ -140,7 +143,7 @@ class RecordRing {
   public:
     static constexpr size_t kDefaultCapacity = 4096;
 
-    // Memory: 320 bytes a record, touched as the ring fills.
+    // Memory: 440 bytes a record, touched as the ring fills.
     explicit RecordRing(size_t capacity = kDefaultCapacity);
 
     // Overwrites the oldest when full. Never allocates.

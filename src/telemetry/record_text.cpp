@@ -95,6 +95,7 @@ void append_json_members(std::string& out, const Record& record, const RecordWor
     fmt::format_to(std::back_inserter(out), R"(,"bytes_in":{},"bytes_out":{})", record.bytes_in, record.bytes_out);
     append_attempts(out, record, words);
     append_text(out, "cause", words.cause_text(record.cause));
+    append_text(out, "policies", record.notes.view());
     append_flags(out, record);
 }
 

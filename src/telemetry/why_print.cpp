@@ -93,6 +93,7 @@ class Printer {
             detail(indent, fmt::format("{}{}{}: {}", paint_.red(), words_.cause_text(record.cause), paint_.end(),
                                        words_.cause_words(record.cause)));
         }
+        if (record.notes.size != 0) detail(indent, visible(record.notes.view()));
         if (record.mirrored != kNoName) {
             detail(indent, fmt::format("a copy went to {}", visible(words_.name(record.mirrored))));
         }

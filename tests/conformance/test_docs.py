@@ -79,6 +79,15 @@ class Examples(unittest.TestCase):
         for page in [ROOT / "README.md", *(DOCS / name for name in FEATURE_PAGES)]:
             self.assertTrue(examples(page), page.name)
 
+    def test_every_policy_has_a_page_with_one(self):
+        schema = json.loads(subprocess.run([BINARY, "schema"], capture_output=True, text=True, timeout=20,
+                                           check=True).stdout)
+        policies = [name for name in schema["$defs"]["policies"]["properties"] if name != "off"]
+        self.assertIn("cors", policies)
+        for name in policies:
+            self.assertTrue(examples(DOCS / f"policies/{name}.md"), name)
+            self.assertIn(f"({name}.md)", read(DOCS / "policies/README.md"))
+
     def test_check_takes_each_and_says_what_the_page_says(self):
         for page in PAGES:
             for line, example in examples(page):
@@ -145,6 +154,8 @@ class Manifest(unittest.TestCase):
     @staticmethod
     def section_of(path):
         """Which section has a key, and how the key is written there."""
+        if "policies" in path[:-1]:  # the same wherever policies stand
+            return "Policies: `policies`", ".".join(path[path.index("policies") + 1:])
         if path[:2] == ("gateway", "routes") and len(path) > 2:
             return "A route: `gateway.routes[]`", ".".join(path[2:])
         if path[0] == "contexts" and len(path) > 1:

@@ -239,7 +239,7 @@ def main():
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((os.environ.get("HOST", "127.0.0.1"), int(os.environ["PORT"])))
-    listener.listen(128)
+    listener.listen(1024)  # tests open hundreds of connections in a moment
     print(f"{INSTANCE} version {VERSION} listens", flush=True)
     try:
         while True:

@@ -34,6 +34,9 @@ struct Arguments {
     std::string timeout = "1m";
     std::string binary;
     std::string file;
+    std::string effective;  // the path of a request
+    std::string method = "GET";
+    std::string host;
 };
 
 struct Command {
@@ -48,7 +51,8 @@ constexpr Command kStatus{"status", "The system at a glance, live on a terminal"
                           "  trunkline status\n  trunkline status --once --json"};
 constexpr Command kServices{"services", "Services and each of their instances",
                             "  trunkline services\n  trunkline services orders payments"};
-constexpr Command kRoutes{"routes", "The gateway's routes in the order in which they are tried", "  trunkline routes"};
+constexpr Command kRoutes{"routes", "The gateway's routes in the order in which they are tried",
+                          "  trunkline routes\n  trunkline routes --effective /api/orders/7 --method POST"};
 constexpr Command kLogs{"logs", "Output of the services", "  trunkline logs --tail 20 orders\n  trunkline logs -f"};
 constexpr Command kWhy{"why", "What happened to one request: every hop, attempt and cause",
                        "  curl -si http://127.0.0.1:8080/api/orders | grep -i x-trace-id\n  trunkline why 4bf92f35"};
@@ -122,7 +126,15 @@ void Parser::add_queries() {
     status->add_flag("--once", arguments.once, "Print it once, also on a terminal");
     status->add_option("--every", arguments.every, "Time between two drawings (default 1s)")->type_name("TIME");
     add(kServices)->add_option("service", arguments.services, "Only these")->type_name("SERVICE");
-    add(kRoutes);
+    CLI::App* routes = add(kRoutes);
+    CLI::Option* effective = routes
+                                 ->add_option("--effective", arguments.effective,
+                                              "Instead: the policies that hold for this path, by the manifest")
+                                 ->type_name("PATH");
+    routes->add_option("--method", arguments.method, "Of the request (default GET)")
+        ->needs(effective)
+        ->type_name("METHOD");
+    routes->add_option("--host", arguments.host, "Of the request (default: none)")->needs(effective)->type_name("HOST");
     CLI::App* logs = add(kLogs);
     logs->add_flag("-f,--follow", arguments.follow, "Go on with what comes, until Ctrl-C");
     logs->add_option("-n,--tail", arguments.tail, "Begin with so many lines from the past (default 100)")
@@ -274,6 +286,14 @@ int dispatch(const std::string& name, const Arguments& arguments, const LocalCom
         const CheckOptions options{
             .project = *project, .defaults = arguments.defaults, .json = arguments.json, .colour = terminal.colour};
         return call(local.check, options, name, terminal);
+    }
+    if (name == kRoutes.name && !arguments.effective.empty()) {
+        const EffectiveOptions options{.project = *project,
+                                       .path = arguments.effective,
+                                       .method = arguments.method,
+                                       .host = arguments.host,
+                                       .json = arguments.json};
+        return call(local.effective, options, name, terminal);
     }
     return run_client(name, arguments, std::move(*project), terminal);
 }

@@ -30,6 +30,15 @@ struct CheckOptions {
     bool colour = false;
 };
 
+// `trunkline routes --effective PATH`.
+struct EffectiveOptions {
+    Project project;
+    std::string path;
+    std::string method = "GET";
+    std::string host;
+    bool json = false;
+};
+
 struct SchemaOptions {
     bool json = false;  // it is JSON anyway; on one line with this
 };
@@ -45,6 +54,7 @@ struct LocalCommands {
     int (*up)(const UpOptions&) = nullptr;
     int (*check)(const CheckOptions&) = nullptr;
     int (*schema)(const SchemaOptions&) = nullptr;
+    int (*effective)(const EffectiveOptions&) = nullptr;
     int (*take_over)(const TakeOverOptions&) = nullptr;
 };
 

@@ -1,0 +1,57 @@
+// What a manifest says under `policies`, at the gateway, a context, a service or a route. One policy is one member
+// here, one file in this folder and one page of docs/policies/. The nearest place that says a policy wins as a whole:
+// nothing is merged inside of one. Plain values; the filters that do it: chain.cpp.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gateway/policies/cors.h"
+#include "manifest/names.h"
+#include "manifest/schema.h"
+
+namespace tl::gateway {
+
+struct Policies {
+    std::vector<manifest::Located<std::string>> off;  // of further out, which do not hold here
+    std::optional<CorsConfig> cors;
+};
+
+// Every policy: its key and its member. `visit(key, member)`.
+template <class Visit>
+void for_each_policy(Visit&& visit) {
+    visit("cors", &Policies::cors);
+}
+
+[[nodiscard]] const manifest::Object<Policies>& policies_schema();
+[[nodiscard]] std::vector<std::string> policy_names();
+
+// Where policies may stand, from the outside in.
+struct PolicyLevel {
+    std::string name;  // "gateway", "context ordering", "service orders", "route /api/orders/*"
+    const Policies* policies = nullptr;
+};
+
+// What holds for a route, and from where each policy comes.
+struct EffectivePolicies {
+    Policies policies;  // `off` is empty
+    struct Origin {
+        std::string policy;
+        std::string level;
+        manifest::Position at;
+    };
+    std::vector<Origin> origins;  // of those that are set, in the order of for_each_policy
+};
+[[nodiscard]] EffectivePolicies effective_policies(const std::vector<PolicyLevel>& levels);
+
+// For checks that need more than the policy itself: services and files.
+struct PolicyCheck {
+    const manifest::Names& services;  // says itself what is wrong, with the nearest name
+    std::string folder;               // of the manifest; relative files are in there
+    manifest::Diagnostics& diagnostics;
+};
+// Runs `check(const PolicyCheck&) const` of every policy that has one.
+void check_policies(const Policies& policies, const PolicyCheck& check);
+
+}  // namespace tl::gateway
