@@ -164,7 +164,7 @@ http {{
     return port
 
 
-def trunkline_manifest(folder, port, backend, extra=""):
+def trunkline_manifest(folder, port, backend, extra="", accelerate=""):
     """Writes the benchmarks' manifest: one route, one service that others run, no access log."""
     folder.mkdir(parents=True, exist_ok=True)
     manifest = folder / "trunkline.yaml"
@@ -173,11 +173,13 @@ gateway:
   limits: {{ connections_per_client: 0 }}   # all load comes from one address
   listen: 127.0.0.1:{port}
   threads: 1
+  accelerate: {str(accelerate in ("client", "both")).lower()}
   routes:
     - {{ path: /*, to: backend }}
 contexts:
   bench:
     backend:
+      accelerate: {str(accelerate in ("service", "both")).lower()}
       address: {backend if str(backend).startswith("unix:") else f"127.0.0.1:{backend}"}
 telemetry:
   access_log: none
@@ -185,13 +187,17 @@ telemetry:
     return manifest
 
 
-def start_trunkline(binary, folder, backend, cpu=None):
-    """(process, port) of a gateway in front of `backend`, a port or "unix:PATH"."""
+def start_trunkline(binary, folder, backend, cpu=None, accelerate=""):
+    """(process, port) of a gateway in front of `backend`, a port or "unix:PATH". `accelerate`: the side that is
+    joined in the kernel, "client", "service" or "both"."""
     port = free_port()
-    name = "unix" if str(backend).startswith("unix:") else "trunkline"
+    name = "unix" if str(backend).startswith("unix:") else f"trunkline{accelerate and '-' + accelerate}"
     log = folder / f"{name}.log"
-    process = start([binary, "up", "--manifest", trunkline_manifest(folder / name, port, backend)], log, cpu)
+    manifest = trunkline_manifest(folder / name, port, backend, accelerate=accelerate)
+    process = start([binary, "up", "--manifest", manifest], log, cpu)
     wait_ready(port, process, log)
+    if accelerate and "no connections are joined" in log.read_text():
+        raise RuntimeError("the kernel or the rights do not allow it: " + log.read_text().strip().splitlines()[-1])
     return process, port
 
 

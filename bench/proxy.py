@@ -109,13 +109,15 @@ def make_rows(options, folder, backend, cpu):
     add("nginx", measure.find("nginx"), "not installed", lambda: start_nginx(folder, backend, cpu))
     add("haproxy", measure.find("haproxy"), "not installed", lambda: start_haproxy(folder, backend, cpu))
     add("relay", relay.exists(), "not built", lambda: start_relay(relay, folder, backend, cpu))
-    for name, where in (("trunkline", backend), ("unix", f"unix:{folder}/backend.sock")):
-        if (name not in options.only) if options.only else (name == "unix" and not options.unix):
+    for name, where, accelerate in (("trunkline", backend, ""), ("unix", f"unix:{folder}/backend.sock", ""),
+                                    *((f"joined-{side}", backend, side) for side in ("service", "client", "both"))):
+        asked = {"unix": options.unix}.get(name, options.accelerate if accelerate else True)
+        if (name not in options.only) if options.only else not asked:
             continue
         try:
             if not trunkline.exists():
                 raise RuntimeError("not built")
-            process, port = measure.start_trunkline(trunkline, folder, where, cpu)
+            process, port = measure.start_trunkline(trunkline, folder, where, cpu, accelerate)
             rows.append(Row(name, process, port))
         except RuntimeError as error:
             # The other rows are worth having all the same.
@@ -155,16 +157,16 @@ def measure_round(row, seconds, load_cpu):
 
 def print_table(rows):
     reference = next((r.summary()["cpu_us"] for r in rows if r.name == "nginx" and not r.absent), None)
-    print(f"\n{'':<10} {'CPU us/req':>10} {'user':>6} {'system':>7} {'of nginx':>9} {'spread':>13} "
+    print(f"\n{'':<14} {'CPU us/req':>10} {'user':>6} {'system':>7} {'of nginx':>9} {'spread':>13} "
           f"{'req/s':>8} {'p50 us':>7} {'p99 us':>7} {'RSS':>8}")
     for row in rows:
         if row.absent:
-            print(f"{row.name:<10} {row.absent}")
+            print(f"{row.name:<14} {row.absent}")
             continue
         s = row.summary()
         ratio = f"{s['cpu_us'] / reference:9.2f}" if reference else f"{'-':>9}"
         spread = f"{s['cpu_us_min']:.2f}-{s['cpu_us_max']:.2f}"
-        print(f"{row.name:<10} {s['cpu_us']:10.2f} {s['user_us']:6.2f} {s['system_us']:7.2f} {ratio} {spread:>13} "
+        print(f"{row.name:<14} {s['cpu_us']:10.2f} {s['user_us']:6.2f} {s['system_us']:7.2f} {ratio} {spread:>13} "
               f"{s['requests_per_s']:8.0f} {s['p50_us']:7.0f} {s['p99_us']:7.0f} {s['rss_after'] / 2**20:5.1f} MB"
               + (f"  {s['errors']:.0f} ERRORS" if s["errors"] else ""))
     for row in rows:
@@ -178,9 +180,12 @@ def parse():
     parser.add_argument("--bin-dir", type=pathlib.Path, default=pathlib.Path("build/release/bin"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4, help="of load for each row in each round")
-    parser.add_argument("--only", action="append", choices=["nginx", "haproxy", "relay", "trunkline", "unix"],
+    parser.add_argument("--only", action="append", choices=["nginx", "haproxy", "relay", "trunkline", "unix", "joined-service", "joined-client",
+                                                           "joined-both"],
                         help="measure this row only (repeat for more)")
     parser.add_argument("--unix", action="store_true", help="add a row of Trunkline with the service on a Unix socket")
+    parser.add_argument("--accelerate", action="store_true",
+                        help="add rows of Trunkline with one side or both joined in the kernel")
     parser.add_argument("--body", type=int, default=len(measure.BODY), help="bytes of an answer")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON instead of the table")
     options = parser.parse_args()

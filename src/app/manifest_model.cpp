@@ -94,7 +94,8 @@ const Object<ServiceConfig>& service_schema() {
             .default_is("none: it is called by its own name")
             .field("accelerate", &ServiceConfig::accelerate, manifest::boolean())
             .doc(
-                "Connections with it on this machine skip TCP where the kernel and the rights allow it. Its program must "
+                "Connections with it on this machine skip TCP where the kernel and the rights allow it. Its program "
+                "must "
                 "use its sockets plainly: see docs/acceleration.md.")
             .field("policies", &ServiceConfig::policies, gateway::policies_schema())
             .doc("What is done to requests from outside for this service, and what is asked of them.")

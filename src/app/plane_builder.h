@@ -38,8 +38,8 @@ struct PlaneTls {
 // What a plane is made of beside the manifest.
 struct PlaneParts {
     PlaneTls tls;
-    base::HashKey cookie_secret;              // hides instances in sticky cookies
-    gateway::PolicyHome* policies = nullptr;  // nullptr: nothing of policies outlives this plane
+    base::HashKey cookie_secret;                 // hides instances in sticky cookies
+    gateway::PolicyHome* policies = nullptr;     // nullptr: nothing of policies outlives this plane
     const Acceleration* acceleration = nullptr;  // nullptr: nothing is joined
 };
 

@@ -341,7 +341,8 @@ rt::Task<base::Result<void>> System::stop(base::TimePoint deadline, std::string 
     changes_.request();
     // The public door first: what is in flight there still needs the services behind it.
     const base::Duration left = deadline - rt::this_loop().now();
-    PlanePlan plan = build_plane(*loaded_, names_, series_, {tls_.current(), cookie_secret_, &policies_, &acceleration_});
+    PlanePlan plan =
+        build_plane(*loaded_, names_, series_, {tls_.current(), cookie_secret_, &policies_, &acceleration_});
     auto inner = std::make_shared<PlaneSnapshot>(*plan.snapshot);
     std::erase_if(inner->doors, [](const auto& door) { return door.first.starts_with("gateway "); });
     // A third of the time is kept for the services, should tunnels and streams use up the rest.

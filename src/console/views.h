@@ -47,10 +47,10 @@ struct ServiceView {
     std::string name;
     std::string context;  // its bounded context
     std::string version;
-    std::string state;    // one word: healthy, degraded, starting, waiting, down, stopped
-    std::string reason;   // why it is not healthy
-    std::string panic;    // why balancers use instances that are not healthy; "" when they do not
-    std::string breaker;  // one word of its circuit breaker: closed, open, half open; "" when not known
+    std::string state;         // one word: healthy, degraded, starting, waiting, down, stopped
+    std::string reason;        // why it is not healthy
+    std::string panic;         // why balancers use instances that are not healthy; "" when they do not
+    std::string breaker;       // one word of its circuit breaker: closed, open, half open; "" when not known
     std::string acceleration;  // whether its connections skip TCP, in words; "" when that is not asked for
     uint32_t replicas_wanted = 0;
     uint32_t replicas_healthy = 0;

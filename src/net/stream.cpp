@@ -215,8 +215,7 @@ rt::Task<base::Result<std::unique_ptr<Stream>>> connect(Address address, rt::Wai
     if (fd < 0) co_return base::fail(base::from_errno(errno, "socket"));
     const int one = 1;
     if (!address.is_unix()) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    const bool marked =
-        shortcut.joiner != nullptr && is_loopback(address) && shortcut.joiner->mark(fd, shortcut.group);
+    const bool marked = shortcut.joiner != nullptr && is_loopback(address) && shortcut.joiner->mark(fd, shortcut.group);
     const int started = ::connect(fd, address.raw(), address.length());
     const int number = started == 0 ? 0 : errno;
     if (number != 0 && number != EINPROGRESS) {

@@ -2,13 +2,12 @@
 // other past TCP. docs/decisions/0009-local-acceleration.md tells what must hold; layout.h what user space sees.
 //
 // Two invariants. A program at the other end never gets bytes by TCP and bytes past it at once: it may ask how many
-// wait (FIONREAD), and the kernel counts only one kind. And a byte never overtakes another: on the way to us, where both
-// kinds may follow each other, it goes past TCP only when everything of TCP has been read.
-#include <linux/bpf.h>
-
+// wait (FIONREAD), and the kernel counts only one kind. And a byte never overtakes another: on the way to us, where
+// both kinds may follow each other, it goes past TCP only when everything of TCP has been read.
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include <linux/bpf.h>
 
 #include "layout.h"
 
@@ -80,13 +79,13 @@ struct {
     __type(value, struct join_shared);
 } join_shared SEC(".maps");
 
-static __always_inline struct join_shared *shared(void) {
+static __always_inline struct join_shared* shared(void) {
     __u32 first = 0;
     return bpf_map_lookup_elem(&join_shared, &first);
 }
 
 static __always_inline void count(__u32 group, int joined) {
-    struct join_shared *all = shared();
+    struct join_shared* all = shared();
     if (!all || group >= kJoinMostGroups) return;
     __sync_fetch_and_add(joined ? &all->groups[group].joined : &all->groups[group].plain, 1);
 }
@@ -95,13 +94,16 @@ static __always_inline int is_loopback(__u32 ip4) { return (bpf_ntohl(ip4) >> 24
 
 // The address as join_end has it; 0 where there is no such form. Every word is read before any is looked at, and
 // kept apart from the others: the kernel's verifier takes no computed place in a context.
-#define ADDRESS(ctx, side)                                                                    \
-    ({                                                                                        \
+#define ADDRESS(ctx, side)                                                                          \
+    ({                                                                                              \
         __u32 ip4 = (ctx)->side##_ip4, first = (ctx)->side##_ip6[0], second = (ctx)->side##_ip6[1]; \
-        __u32 third = (ctx)->side##_ip6[2], last = (ctx)->side##_ip6[3];                      \
-        barrier_var(ip4); barrier_var(first); barrier_var(second);                            \
-        barrier_var(third); barrier_var(last);                                                \
-        address_of((ctx)->family, ip4, first | second, third, last);                          \
+        __u32 third = (ctx)->side##_ip6[2], last = (ctx)->side##_ip6[3];                            \
+        barrier_var(ip4);                                                                           \
+        barrier_var(first);                                                                         \
+        barrier_var(second);                                                                        \
+        barrier_var(third);                                                                         \
+        barrier_var(last);                                                                          \
+        address_of((ctx)->family, ip4, first | second, third, last);                                \
     })
 
 static __always_inline __u32 address_of(__u32 family, __u32 ip4, __u32 front, __u32 third, __u32 last) {
@@ -112,7 +114,7 @@ static __always_inline __u32 address_of(__u32 family, __u32 ip4, __u32 front, __
 }
 
 // False when not both ends are on loopback.
-static __always_inline int read_end(struct bpf_sock_ops *ctx, struct join_end *end) {
+static __always_inline int read_end(struct bpf_sock_ops* ctx, struct join_end* end) {
     end->netns = bpf_get_netns_cookie(ctx);
     end->local = ADDRESS(ctx, local);
     end->remote = ADDRESS(ctx, remote);
@@ -121,7 +123,7 @@ static __always_inline int read_end(struct bpf_sock_ops *ctx, struct join_end *e
     return end->local && end->remote;
 }
 
-static __always_inline struct join_end other_end(const struct join_end *end) {
+static __always_inline struct join_end other_end(const struct join_end* end) {
     struct join_end other = {
         .netns = end->netns,
         .local = end->remote,
@@ -132,14 +134,14 @@ static __always_inline struct join_end other_end(const struct join_end *end) {
     return other;
 }
 
-static __always_inline void forget(struct join_mark *mark) {
+static __always_inline void forget(struct join_mark* mark) {
     struct join_end key = mark->key;
     bpf_map_delete_elem(&join_pairs, &key);
 }
 
 // The end that connects is there first: our own, or a client's at one of our doors.
-static __always_inline void on_connected(struct bpf_sock_ops *ctx, struct join_end *end, struct bpf_sock *sk) {
-    struct join_mark *mark = bpf_sk_storage_get(&join_marks, sk, 0, 0);
+static __always_inline void on_connected(struct bpf_sock_ops* ctx, struct join_end* end, struct bpf_sock* sk) {
+    struct join_mark* mark = bpf_sk_storage_get(&join_marks, sk, 0, 0);
     struct join_pair pair = {.from = (__u64)bpf_skc_to_tcp_sock(sk), .state = kJoinWaiting, .ours = mark != 0};
     if (mark) {
         pair.group = mark->group;
@@ -160,8 +162,8 @@ static __always_inline void on_connected(struct bpf_sock_ops *ctx, struct join_e
 }
 
 // 1 when both ends are in the map and ours may send past TCP from here on: it has not sent by TCP yet.
-static __always_inline int complete(struct bpf_sock_ops *ctx, struct join_end *end, struct bpf_sock *sk,
-                                    struct join_pair *pair) {
+static __always_inline int complete(struct bpf_sock_ops* ctx, struct join_end* end, struct bpf_sock* sk,
+                                    struct join_pair* pair) {
     pair->to = (__u64)bpf_skc_to_tcp_sock(sk);
     if (bpf_sock_hash_update(ctx, &join_sockets, end, BPF_NOEXIST)) return 0;
     if (__sync_val_compare_and_swap(&pair->state, kJoinWaiting, kJoinJoined) == kJoinWaiting) return 1;
@@ -171,10 +173,10 @@ static __always_inline int complete(struct bpf_sock_ops *ctx, struct join_end *e
 
 // The end that was connected to joins the other, if that is there. Before accept() gives the socket to its program, so
 // that nobody reads it yet.
-static __always_inline void on_accepted(struct bpf_sock_ops *ctx, struct join_end *end, struct bpf_sock *sk) {
+static __always_inline void on_accepted(struct bpf_sock_ops* ctx, struct join_end* end, struct bpf_sock* sk) {
     struct join_end other = other_end(end);
-    struct join_mark *mark = bpf_sk_storage_get(&join_marks, sk, 0, 0);
-    struct join_pair *pair = bpf_map_lookup_elem(&join_pairs, &other);
+    struct join_mark* mark = bpf_sk_storage_get(&join_marks, sk, 0, 0);
+    struct join_pair* pair = bpf_map_lookup_elem(&join_pairs, &other);
     int ours = mark != 0;
     if (!pair) {
         if (ours) count(mark->group, 0);
@@ -195,12 +197,12 @@ static __always_inline void on_accepted(struct bpf_sock_ops *ctx, struct join_en
 }
 
 SEC("sockops")
-int join_established(struct bpf_sock_ops *ctx) {
+int join_established(struct bpf_sock_ops* ctx) {
     struct join_end end;
-    struct bpf_sock *sk = ctx->sk;
+    struct bpf_sock* sk = ctx->sk;
     if (!sk) return 1;
     if (ctx->op == BPF_SOCK_OPS_STATE_CB) {
-        struct join_mark *mark = ctx->args[1] == BPF_TCP_CLOSE ? bpf_sk_storage_get(&join_marks, sk, 0, 0) : 0;
+        struct join_mark* mark = ctx->args[1] == BPF_TCP_CLOSE ? bpf_sk_storage_get(&join_marks, sk, 0, 0) : 0;
         if (mark) forget(mark);
         return 1;
     }
@@ -218,10 +220,10 @@ enum way { kByTcp, kPastTcp, kFull };
 
 // `reader` may be the socket of a connection that has gone, so it is read with care and believed only where its ports
 // are the expected ones. Should it go after that, it is no longer in the map, and the message goes by TCP.
-static __always_inline enum way way_of(struct tcp_sock *from, __u64 reader, __u32 ports, __u32 size) {
-    struct sock *sender = (struct sock *)from;
-    struct sock *peer = (struct sock *)reader;
-    struct tcp_sock *to = (struct tcp_sock *)reader;
+static __always_inline enum way way_of(struct tcp_sock* from, __u64 reader, __u32 ports, __u32 size) {
+    struct sock* sender = (struct sock*)from;
+    struct sock* peer = (struct sock*)reader;
+    struct tcp_sock* to = (struct tcp_sock*)reader;
     unsigned char state = sender->__sk_common.skc_state;
     // TCP knows the errors of a connection that ends, and completions of MSG_ZEROCOPY.
     if ((state != kEstablished && state != kCloseWait) || (sender->sk_shutdown & kWriteEnded)) return kByTcp;
@@ -235,22 +237,22 @@ static __always_inline enum way way_of(struct tcp_sock *from, __u64 reader, __u3
 }
 
 SEC("sk_msg")
-int join_message(struct sk_msg_md *msg) {
-    struct bpf_sock *sk = msg->sk;
-    struct join_mark *mark = sk ? bpf_sk_storage_get(&join_marks, sk, 0, 0) : 0;
+int join_message(struct sk_msg_md* msg) {
+    struct bpf_sock* sk = msg->sk;
+    struct join_mark* mark = sk ? bpf_sk_storage_get(&join_marks, sk, 0, 0) : 0;
     if (!mark) return SK_PASS;
     struct join_end other = mark->key;
-    struct join_pair *pair = bpf_map_lookup_elem(&join_pairs, &other);
+    struct join_pair* pair = bpf_map_lookup_elem(&join_pairs, &other);
     enum way way = kByTcp;
     // What is sent before the other end has joined makes ours plain for good.
     if (pair && (pair->state == kJoinJoined ||
                  (mark->ours && __sync_val_compare_and_swap(&pair->state, kJoinWaiting, kJoinPlain) == kJoinJoined))) {
-        struct tcp_sock *from = bpf_skc_to_tcp_sock(sk);
+        struct tcp_sock* from = bpf_skc_to_tcp_sock(sk);
         // In memory: the port of the other end in network order, then one's own in host order.
         __u32 ports = bpf_htons(msg->local_port) | (bpf_ntohl(msg->remote_port) << 16);
         if (from) way = way_of(from, mark->connected ? pair->to : pair->from, ports, msg->size);
     }
-    struct join_shared *all = shared();
+    struct join_shared* all = shared();
     if (way == kFull && mark->ours) {
         // SK_DROP would be remembered and refuse everything from here on. A socket that takes nothing refuses this one.
         struct join_end refuser = {};

@@ -71,13 +71,15 @@ base::Result<ObjectPtr> load_object() {
 int keep(int fd) { return ::fcntl(fd, F_DUPFD_CLOEXEC, 3); }
 
 // One of its own, for the object closes what it has opened.
-int map_of(const ObjectPtr& object, const char* name) { return keep(bpf_object__find_map_fd_by_name(object.get(), name)); }
+int map_of(const ObjectPtr& object, const char* name) {
+    return keep(bpf_object__find_map_fd_by_name(object.get(), name));
+}
 
 base::Result<int> attach(const ObjectPtr& object) {
     const auto cgroup = open_root_cgroup();
     if (!cgroup) return base::fail(cgroup.error());
-    bpf_link* link = bpf_program__attach_cgroup(
-        bpf_object__find_program_by_name(object.get(), "join_established"), *cgroup);
+    bpf_link* link =
+        bpf_program__attach_cgroup(bpf_object__find_program_by_name(object.get(), "join_established"), *cgroup);
     const int number = errno;
     ::close(*cgroup);
     if (link == nullptr) return base::fail(refused(number, "attach a program to the root cgroup"));

@@ -1,8 +1,8 @@
 // Joins the two ends of a TCP connection between this process and a program on the same host, so that what one writes
-// is in the other's queue without a packet: an eBPF program in the kernel (join.bpf.c), which this object loads, attaches
-// to the machine's root cgroup and holds by descriptors alone. What may be joined is told by mark() and open_door();
-// whether a connection was, the kernel decides when it is established. Made, told and ended on the control loop; the
-// functions marked "any thread" are for data cores. Not for connections with TLS: they gain nothing.
+// is in the other's queue without a packet: an eBPF program in the kernel (join.bpf.c), which this object loads,
+// attaches to the machine's root cgroup and holds by descriptors alone. What may be joined is told by mark() and
+// open_door(); whether a connection was, the kernel decides when it is established. Made, told and ended on the control
+// loop; the functions marked "any thread" are for data cores. Not for connections with TLS: they gain nothing.
 #pragma once
 
 #include <atomic>

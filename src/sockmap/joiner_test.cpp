@@ -160,7 +160,9 @@ TEST_P(Joined, a_reader_that_asks_for_more_than_a_byte_is_served_by_tcp) {
 }
 
 TEST_P(Joined, what_ends_leaves_nothing_in_the_kernel) {
-    { const Loopback both = pair(); }
+    {
+        const Loopback both = pair();
+    }
     for (int i = 0; i < 1000 && joiner_->has_sockets(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds{1});
     EXPECT_FALSE(joiner_->has_sockets());
 }

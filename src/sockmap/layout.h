@@ -6,15 +6,16 @@
 
 enum {
     kJoinLayout = 1,
-    kJoinMostPairs = 32768,    // connections at a time; what comes when all are taken goes by TCP
+    kJoinMostPairs = 32768,  // connections at a time; what comes when all are taken goes by TCP
     kJoinMostDoors = 1024,
     kJoinMostGroups = 1024,
-    kJoinMostUnread = 1 << 20,  // bytes of memory that wait for one reader; beyond, ours waits and others' go by TCP
+    kJoinMostUnread = 1 << 20,     // bytes of memory that wait for one reader; beyond, ours waits and others' go by TCP
     kJoinReceiveBuffer = 2 << 20,  // of our sockets: those, and as much again by TCP
 };
 
 // One end of a connection between two sockets of this host and network namespace. Addresses as in the packet; ::1 is
-// written as 1. IPv4 in an IPv6 socket (::ffff:127.0.0.1) is IPv4. All zeros: the socket that refuses (Joiner::Descriptors).
+// written as 1. IPv4 in an IPv6 socket (::ffff:127.0.0.1) is IPv4. All zeros: the socket that refuses
+// (Joiner::Descriptors).
 struct join_end {
     __u64 netns;
     __u32 local;
@@ -27,8 +28,8 @@ enum join_state { kJoinWaiting, kJoinJoined, kJoinPlain };
 
 // A connection, found by the end that has connected.
 struct join_pair {
-    __u64 from;  // struct tcp_sock of the kernel: the end that has connected
-    __u64 to;    // and the end that has accepted
+    __u64 from;   // struct tcp_sock of the kernel: the end that has connected
+    __u64 to;     // and the end that has accepted
     __u32 state;  // join_state
     __u32 group;  // the mark's of the end that has connected, should that be ours
     __u32 ours;   // it is
