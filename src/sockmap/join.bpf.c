@@ -4,10 +4,14 @@
 // Two invariants. A program at the other end never gets bytes by TCP and bytes past it at once: it may ask how many
 // wait (FIONREAD), and the kernel counts only one kind. And a byte never overtakes another: on the way to us, where
 // both kinds may follow each other, it goes past TCP only when everything of TCP has been read.
+// libbpf's headers need the types of the kernel's before them.
+// clang-format off
+#include <linux/bpf.h>
+
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
-#include <linux/bpf.h>
+// clang-format on
 
 #include "layout.h"
 

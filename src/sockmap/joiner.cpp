@@ -17,7 +17,7 @@
 #include "sockmap/layout.h"
 #include "sockmap/loopback.h"
 #include "sockmap/program.h"
-#include "sockmap/self_test.h"
+#include "sockmap/kernel_check.h"
 
 namespace tl::sockmap {
 

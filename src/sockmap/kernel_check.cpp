@@ -1,4 +1,4 @@
-#include "sockmap/self_test.h"
+#include "sockmap/kernel_check.h"
 
 #include <fmt/format.h>
 #include <linux/sockios.h>
