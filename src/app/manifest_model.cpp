@@ -95,8 +95,7 @@ const Object<ServiceConfig>& service_schema() {
             .field("accelerate", &ServiceConfig::accelerate, manifest::boolean())
             .doc(
                 "Connections with it on this machine skip TCP where the kernel and the rights allow it. Its program "
-                "must "
-                "use its sockets plainly: see docs/acceleration.md.")
+                "must use its sockets plainly: see docs/acceleration.md.")
             .field("policies", &ServiceConfig::policies, gateway::policies_schema())
             .doc("What is done to requests from outside for this service, and what is asked of them.")
             .include(&ServiceConfig::health, registry::service_health_schema())

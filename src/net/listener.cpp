@@ -75,7 +75,7 @@ rt::Task<base::Result<std::unique_ptr<Stream>>> Listener::accept(rt::Wait wait) 
         if (fd >= 0) {
             const int one = 1;
             ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-            auto stream = make_stream(fd, joiner_);
+            auto stream = make_stream(fd, joiner_, joiner_ != nullptr ? joiner_->first_strays() : 0);
             if (stream) co_return stream;
             errno = ENOMEM;  // the kernel watches no more descriptors: this connection is lost, the listener is not
         }

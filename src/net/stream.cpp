@@ -46,8 +46,7 @@ constexpr base::Duration kAskAgain = std::chrono::milliseconds{1};
 
 class SocketStream final : public Stream {
   public:
-    SocketStream(int fd, const sockmap::Joiner* joiner)
-        : fd_(fd), joiner_(joiner), strays_(joiner != nullptr ? joiner->strays() : 0) {}
+    SocketStream(int fd, const sockmap::Joiner* joiner, uint64_t strays) : fd_(fd), joiner_(joiner), strays_(strays) {}
     ~SocketStream() override {
         io_.detach();
         ::close(fd_);
@@ -114,7 +113,7 @@ class SocketStream final : public Stream {
     int fd_;
     uint64_t written_ = 0;
     const sockmap::Joiner* joiner_;  // nullptr: certainly plain
-    uint64_t strays_;                // of the joiner, when this stream began
+    uint64_t strays_;                // of the joiner, before the connection began
     rt::Readiness io_;
     std::unique_ptr<Retry> retry_;  // made when first needed
 };
@@ -191,8 +190,8 @@ rt::Task<base::Result<size_t>> Stream::read_some(std::span<char> into, rt::Wait 
 Address Stream::peer() const { return address_by(::getpeername, fd()); }
 Address Stream::local() const { return address_by(::getsockname, fd()); }
 
-base::Result<std::unique_ptr<Stream>> make_stream(int fd, const sockmap::Joiner* joiner) {
-    auto stream = std::make_unique<SocketStream>(fd, joiner);
+base::Result<std::unique_ptr<Stream>> make_stream(int fd, const sockmap::Joiner* joiner, uint64_t strays) {
+    auto stream = std::make_unique<SocketStream>(fd, joiner, strays);
     const auto attached = stream->readiness().attach(fd);
     if (!attached) return base::fail(attached.error());
     return stream;
@@ -216,13 +215,14 @@ rt::Task<base::Result<std::unique_ptr<Stream>>> connect(Address address, rt::Wai
     const int one = 1;
     if (!address.is_unix()) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     const bool marked = shortcut.joiner != nullptr && is_loopback(address) && shortcut.joiner->mark(fd, shortcut.group);
+    const uint64_t strays = marked ? shortcut.joiner->strays() : 0;
     const int started = ::connect(fd, address.raw(), address.length());
     const int number = started == 0 ? 0 : errno;
     if (number != 0 && number != EINPROGRESS) {
         ::close(fd);
         co_return base::fail(connect_error(number, address));
     }
-    auto stream = make_stream(fd, marked ? shortcut.joiner : nullptr);
+    auto stream = make_stream(fd, marked ? shortcut.joiner : nullptr, strays);
     if (!stream || number == 0) co_return stream;
     (*stream)->readiness().clear_writable();
     const rt::Wake wake = co_await (*stream)->readiness().wait_writable(wait);

@@ -157,7 +157,8 @@ static __always_inline void on_connected(struct bpf_sock_ops* ctx, struct join_e
     }
     mark->key = *end;
     mark->connected = 1;
-    if (bpf_map_update_elem(&join_pairs, end, &pair, BPF_NOEXIST)) return;
+    // One that is there already is of a connection that has gone without a word: it had the same ports.
+    if (bpf_map_update_elem(&join_pairs, end, &pair, BPF_ANY)) return;
     if (bpf_sock_hash_update(ctx, &join_sockets, end, BPF_NOEXIST)) {
         forget(mark);
     } else if (mark->ours) {

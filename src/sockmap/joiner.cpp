@@ -156,6 +156,7 @@ base::Result<std::unique_ptr<Joiner>> Joiner::load() {
     std::unique_ptr<Joiner> joiner{new Joiner};
     TL_TRY(joiner->begin());
     TL_TRY(test_kernel(*joiner));
+    joiner->first_strays_ = joiner->strays();
     return joiner;
 }
 

@@ -50,6 +50,9 @@ class Joiner {
     // Any thread. Grows when a message came by TCP over a joined connection, behind those that came past it. While it
     // stands still, a short read has emptied the socket.
     [[nodiscard]] uint64_t strays() const;
+    // What strays() said before any connection could be joined, for those that may have waited to be accepted; one that
+    // it never says, where connections of a former program may be among them.
+    [[nodiscard]] uint64_t first_strays() const { return first_strays_; }
     // Any thread. Bytes of ours that the other end was given past TCP, also after the connection has broken.
     [[nodiscard]] uint64_t joined_bytes(int socket) const;
 
@@ -81,6 +84,7 @@ class Joiner {
     std::vector<int> kept_;  // of a former layout
     join_shared* shared_ = nullptr;
     uint64_t netns_ = 0;
+    uint64_t first_strays_ = UINT64_MAX;
     std::map<std::string, uint32_t, std::less<>> groups_;
     std::vector<JoinCounts> before_;  // counts by group when this object began
 };
