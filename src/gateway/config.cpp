@@ -170,7 +170,9 @@ const Object<GatewayConfig>& gateway_schema() {
             .field("policies", &GatewayConfig::policies, policies_schema())
             .doc("What is done to every request, and what is asked of it; a nearer place may say otherwise.")
             .field("routes", &GatewayConfig::routes, list_of(route_schema()))
-            .doc("What is reachable from outside; everything else is a 404.");
+            .doc("What is reachable from outside; everything else is a 404.")
+            .field("tcp", &GatewayConfig::tcp, list_of(tcp_listen_schema()).at_most(1000))
+            .doc("Ports whose connections go to services that speak TCP, such as databases.");
     return schema;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gateway/policies/policies.h"
+#include "gateway/tcp_config.h"
 #include "gateway/tls_config.h"
 #include "http/message.h"
 #include "manifest/schema.h"
@@ -62,6 +63,7 @@ struct GatewayConfig {
     TimeoutsConfig timeouts;
     Policies policies;  // of every route
     std::vector<RouteConfig> routes;
+    std::vector<TcpListenConfig> tcp;
 
     GatewayConfig() { listen.push_back({{net::Address::loopback(8080)}, {}}); }
 };

@@ -1,7 +1,9 @@
 #include "net/acknowledged.h"
 
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cstddef>
@@ -24,6 +26,11 @@ bool connection_stands(int fd) {
     constexpr uint8_t kEstablished = 1;  // the kernel's numbers of states
     constexpr uint8_t kCloseWait = 8;
     return info.tcpi_state == kEstablished || info.tcpi_state == kCloseWait;
+}
+
+size_t unacknowledged_bytes(int fd) {
+    int bytes = 0;
+    return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<size_t>(bytes) : 0;
 }
 
 }  // namespace tl::net

@@ -1,6 +1,7 @@
 // How much of what was written to a TCP connection the other end has acknowledged. Plain function.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -11,5 +12,8 @@ namespace tl::net {
 
 // Neither end has reset it, and this one has not closed: what was written can still arrive.
 [[nodiscard]] bool connection_stands(int fd);
+
+// Bytes that were written and that the other end has not acknowledged yet; 0 when it cannot be known.
+[[nodiscard]] size_t unacknowledged_bytes(int fd);
 
 }  // namespace tl::net

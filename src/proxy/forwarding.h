@@ -30,7 +30,7 @@ struct Forwarding {
     rt::Wait wait;                // until the head of the final answer
     bool takes_trailers = false;  // the client (TE)
     std::string_view upgrade_to;  // the protocol; "" for an ordinary request
-    Admission admission{context, upstream};
+    Admission admission{context.refusal, context.route->traffic.importance, upstream};
     Retry retry{context, upstream, wait.deadline};
     // Both from the admission on.
     std::optional<RequestBody> body{};

@@ -94,7 +94,18 @@ struct ConcurrencyRule {
     base::Duration queue_for = std::chrono::milliseconds{500};  // then they are turned away
 };
 // What a service speaks: where it is not said, what everything speaks.
-enum class Protocol : uint8_t { http1, http2 };
+enum class Protocol : uint8_t { http1, http2, tcp };
+
+// What an instance is told about the client in front of the client's bytes (proxy_header.h).
+enum class ProxyHeader : uint8_t { none, v1, v2 };
+
+// Connections to a service with `protocol: tcp`; how long connecting may take is the pool's to say.
+struct TcpRule {
+    base::Duration idle = std::chrono::hours{1};      // silence of both directions
+    base::Duration drain = std::chrono::seconds{10};  // for those of an instance that has left
+    uint32_t attempts = 3;                            // instances in all, the first included
+    ProxyHeader send_proxy_protocol = ProxyHeader::none;
+};
 
 struct UpstreamRule {
     PoolLimits pool;
@@ -105,6 +116,7 @@ struct UpstreamRule {
     BreakerRule breaker;
     OutlierRule outlier;
     ConcurrencyRule concurrency;
+    TcpRule tcp;
 };
 
 }  // namespace tl::proxy

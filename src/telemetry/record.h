@@ -51,6 +51,19 @@ struct ClientAddress {
     [[nodiscard]] std::string text() const;  // "10.0.0.1:5000", "[::1]:5000", "unix", "-"
 };
 
+// How a connection of TCP ended (docs/tcp.md has a sentence on each).
+enum class ConnectionEnd : uint8_t {
+    none,  // of a request, or of a connection that was refused: its cause says why
+    client_closed,
+    service_closed,
+    client_reset,
+    service_reset,
+    idle,
+    drained,  // its instance left, and the grace for it was over
+    stopped,  // its door or Trunkline stopped, and the grace was over
+};
+[[nodiscard]] std::string_view to_string(ConnectionEnd end);
+
 struct Attempt {
     uint32_t start_us = 0;  // after the request began
     uint32_t duration_us = 0;
@@ -68,6 +81,7 @@ struct Record {
         kOwnReply = 16,      // the answer was made here, not by the service
         kTruncated = 32,     // the answer broke off behind its head
         kParentGiven = 64,   // the caller sent a traceparent
+        kTcp = 128,          // a connection, no request: without a method, a path and a status
         kMirror = 1 << 14,   // a copy of another request, whose answer nobody gets
         kDelayed = 1 << 15,  // by fault injection
     };
@@ -77,9 +91,9 @@ struct Record {
     SpanId parent = 0;     // 0: this hop began the trace
     int64_t start_ns = 0;  // wall time, since 1970
     uint64_t duration_ns = 0;
-    uint64_t first_byte_ns = 0;  // until the answer's head; 0: there was none
-    uint64_t bytes_in = 0;       // body bytes of the request
-    uint64_t bytes_out = 0;      // body bytes of the answer
+    uint64_t first_byte_ns = 0;  // until the answer's head (of TCP: to the connected instance); 0: there was none
+    uint64_t bytes_in = 0;       // body bytes of the request; of TCP: all from the client
+    uint64_t bytes_out = 0;      // body bytes of the answer; of TCP: all to the client
     NameId caller = kNoName;     // the calling service; none at the gateway
     NameId route = kNoName;
     NameId service = kNoName;   // the callee
@@ -97,6 +111,7 @@ struct Record {
     ShortText<96> path;     // without the query, where secrets travel; as received
     ShortText<40> request_id;
     ShortText<11> method_text;
+    ConnectionEnd end = ConnectionEnd::none;
     ShortText<119> notes;  // what policies have decided: "limit: 3 of 100 left; jwt: alice"
 
     [[nodiscard]] bool has(Flag flag) const { return (flags & flag) != 0; }
