@@ -30,7 +30,7 @@ base::Error refused(int number, std::string_view what) {
     if (number == EPERM || number == EACCES) {
         error.context += "; it takes root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN";
     } else if (number == ENOENT || number == ESRCH || number == EINVAL || number == EOPNOTSUPP) {
-        error.context += "; this kernel lacks what it needs (Linux 6.14 or newer with BTF)";
+        error.context += "; this kernel lacks what it needs (a recent Linux with BTF)";
     }
     return error;
 }
