@@ -17,6 +17,8 @@ from kit.scenario import BODY, Scenario
 def parse():
     parser = bench.options_of("proxy", __doc__.split("\n\n", maxsplit=1)[0], seconds=4, round_count=5)
     parser.add_argument("--unix", action="store_true", help="add a row of Trunkline with the service on a Unix socket")
+    parser.add_argument("--accelerate", action="store_true",
+                        help="add rows of Trunkline with one side or both joined in the kernel")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--body", type=int, default=BODY, help="bytes of an answer")
     return parser.parse_args()
@@ -28,6 +30,14 @@ def add_unix(rows, scenario, options, folder, cpu):
     rows.append(rounds.start_row("unix", lambda site: peers.start_trunkline(site, "unix"), site))
 
 
+JOINED = {"joined-service": ["service"], "joined-client": ["client"], "joined": ["client", "service"]}
+
+
+def joined_starters():
+    return {name: (lambda site, name=name, sides=sides: peers.start_joined(site, name, sides))
+            for name, sides in JOINED.items()}
+
+
 def run():
     options = parse()
     say = (lambda *_, **__: None) if options.json else print
@@ -36,7 +46,7 @@ def run():
     bench.need_load()
     folder = measure.workdir()
     scenario = dataclasses.replace(Scenario(), connections=options.connections, body=options.body)
-    rows = bench.start_rows(scenario, options, folder, cpus)
+    rows = bench.start_rows(scenario, options, folder, cpus, joined_starters() if options.accelerate else {})
     if options.unix:
         add_unix(rows, scenario, options, folder, cpus[1])
     say(f"{scenario.connections} connections, {scenario.body}-byte answers; "

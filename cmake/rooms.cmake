@@ -58,3 +58,18 @@ function(tl_house_checks)
     COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/tools/check_size.py ${CMAKE_SOURCE_DIR}
     COMMENT "Checking floors and sizes" VERBATIM)
 endfunction()
+
+# A program for the kernel: SOURCE becomes an object of eBPF, whose path USER finds as DEFINITION.
+function(tl_kernel_program source user definition)
+  get_filename_component(name ${source} NAME_WLE)
+  set(object ${CMAKE_BINARY_DIR}/${name}.o)
+  file(GLOB headers ${CMAKE_SOURCE_DIR}/src/sockmap/*.h)
+  # The kernel's headers for this machine lie where Debian puts them; the target has none of its own.
+  add_custom_command(OUTPUT ${object}
+    COMMAND clang-19 -target bpf -mcpu=v3 -O2 -g -Wall -Werror
+            -I/usr/include/${CMAKE_C_LIBRARY_ARCHITECTURE} -c ${CMAKE_SOURCE_DIR}/${source} -o ${object}
+    DEPENDS ${CMAKE_SOURCE_DIR}/${source} ${headers}
+    COMMENT "Building the program for the kernel: ${source}" VERBATIM)
+  set_source_files_properties(${user} PROPERTIES
+    COMPILE_DEFINITIONS ${definition}="${object}" OBJECT_DEPENDS ${object})
+endfunction()

@@ -36,14 +36,15 @@ def programs_of(options):
     return programs
 
 
-def start_rows(scenario, options, folder, cpus):
-    """The backend and the programs of a scenario."""
+def start_rows(scenario, options, folder, cpus, starters=None):
+    """The backend and the programs of a scenario; `starters` are more of them."""
     load_cpu, proxy_cpu = cpus
     backend = backends.start(scenario, folder, load_cpu)
     programs = programs_of(options)
     site = peers.Site(scenario, folder, backend, proxy_cpu, programs)
     rows = []
     more = {name: (lambda site, name=name: peers.start_trunkline(site, name)) for name in programs if name not in PEERS}
+    more |= starters or {}
     for name, starter in (PEERS | more).items():
         if not options.only or name in options.only or name in more:
             rows.append(rounds.start_row(name, starter, site))
@@ -74,16 +75,16 @@ def say_cpus(cpus, say):
 
 def print_table(rows):
     base = {row.name: row.median("cpu_us") for row in rows if not row.absent}
-    print(f"\n{'':<10} {'CPU us/req':>10} {'user':>6} {'system':>7} {'of nginx':>9} {'of relay':>9} {'spread':>15} "
+    print(f"\n{'':<14} {'CPU us/req':>10} {'user':>6} {'system':>7} {'of nginx':>9} {'of relay':>9} {'spread':>15} "
           f"{'req/s':>8} {'p50 us':>7} {'p99 us':>7} {'RSS':>8}")
     for row in rows:
         if row.absent:
-            print(f"{row.name:<10} {row.absent}")
+            print(f"{row.name:<14} {row.absent}")
             continue
         s = row.summary()
         ratios = " ".join(f"{s['cpu_us'] / base[one]:9.2f}" if one in base else f"{'-':>9}" for one in ("nginx", "relay"))
         spread = f"{s['cpu_us_min']:.2f}-{s['cpu_us_max']:.2f}"
-        print(f"{row.name:<10} {s['cpu_us']:10.2f} {s['user_us']:6.2f} {s['system_us']:7.2f} {ratios} {spread:>15} "
+        print(f"{row.name:<14} {s['cpu_us']:10.2f} {s['user_us']:6.2f} {s['system_us']:7.2f} {ratios} {spread:>15} "
               f"{s['requests_per_s']:8.0f} {s['p50_us']:7.0f} {s['p99_us']:7.0f} {s['rss_after'] / 2**20:5.1f} MB"
               + (f"  {s['errors']:.0f} ERRORS" if s["errors"] else ""))
 

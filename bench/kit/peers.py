@@ -134,8 +134,9 @@ def start_relay(site):
     return measure.start([program(site, "relay"), port, site.backend], log, site.cpu), port, log
 
 
-def trunkline_manifest(scenario, folder, port, backend, extra=""):
-    """Writes the benchmarks' manifest: one service that others run, no access log. `extra` is lines of the service."""
+def trunkline_manifest(scenario, folder, port, backend, extra="", gateway=""):
+    """Writes the benchmarks' manifest: one service that others run, no access log. `extra` is lines of the service,
+    `gateway` of the gateway."""
     folder.mkdir(parents=True, exist_ok=True)
     tls = ""
     if scenario.tls:
@@ -149,7 +150,7 @@ gateway:
   limits: {{ connections_per_client: 0 }}   # all load comes from one address
   listen: 127.0.0.1:{port}
   threads: 1
-{tls}  routes:
+{gateway}{tls}  routes:
 {routes}contexts:
   bench:
     backend:
@@ -161,11 +162,23 @@ gateway:
     return manifest
 
 
-def start_trunkline(site, row="trunkline", extra=""):
+def start_trunkline(site, row="trunkline", extra="", gateway=""):
     port = measure.free_port()
     log = site.folder / f"{row}.log"
-    manifest = trunkline_manifest(site.scenario, site.folder / row, port, site.backend, extra)
+    manifest = trunkline_manifest(site.scenario, site.folder / row, port, site.backend, extra, gateway)
     return measure.start([program(site, row), "up", "--manifest", manifest], log, site.cpu), port, log
+
+
+def start_joined(site, row, sides):
+    """Trunkline with its connections to the `sides` ("client", "service") joined in the kernel."""
+    site = dataclasses.replace(site, programs=site.programs | {row: program(site, "trunkline")})
+    process, port, log = start_trunkline(site, row, "      accelerate: true\n" if "service" in sides else "",
+                                         "  accelerate: true\n" if "client" in sides else "")
+    measure.wait_ready(port, process, log)
+    if "no connections are joined" in log.read_text():
+        measure.stop(process)
+        raise Absent("the kernel or the rights do not allow it: " + log.read_text().strip().splitlines()[-1])
+    return process, port, log
 
 
 def start_ready_trunkline(binary, folder, backend, cpu=None):

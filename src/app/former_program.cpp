@@ -41,6 +41,7 @@ bool is_ours(int fd, const std::set<int>& needed) {
 
 void close_others(const FormerLife& life) {
     std::set<int> needed{life.link};
+    needed.insert(life.kept.begin(), life.kept.end());
     for (const int fd : life.plane->descriptors()) needed.insert(fd);
     std::vector<int> others;
     for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"}) {

@@ -21,6 +21,7 @@ struct FormerLife {
     int go = -1;    // ends when the next program has begun; a byte says that it has not
     int link = -1;  // to the next program
     base::Duration grace{0};
+    std::vector<int> kept;  // descriptors that open connections need besides the cores' own
 };
 // Drains the cores, writes their last access records, and exits. Dies with its parent.
 [[noreturn]] void live_as_former(const FormerLife& life);

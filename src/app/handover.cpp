@@ -130,6 +130,8 @@ void fields(F& f, auto& v)
     f("cookie_high", v.cookie_high);
     f("upgrades", v.upgrades);
     f("grace", v.grace);
+    f("join_layout", v.join_layout);
+    f("joined", v.joined);
     f("lock", v.lock);
     f("guard", v.guard);
     f("guard_pipe", v.guard_pipe);
@@ -234,6 +236,7 @@ struct Reader {
 
 std::vector<int> Handover::descriptors() const {
     std::vector<int> all{lock, guard_pipe, admin_socket, admin_http};
+    all.insert(all.end(), joined.begin(), joined.end());
     for (const HandedDoor& door : doors) all.insert(all.end(), door.sockets.begin(), door.sockets.end());
     for (const ServiceEstate& service : estate.services) {
         for (const InstanceEstate& instance : service.instances) {

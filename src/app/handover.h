@@ -52,6 +52,8 @@ struct Handover {
     uint64_t cookie_high = 0;
     uint32_t upgrades = 0;  // of this run, before this one
     base::Duration grace{0};
+    uint32_t join_layout = 0;  // of the kernel's maps behind `joined`
+    std::vector<int> joined;   // sockmap::Joiner::descriptors
     int lock = -1;
     pid_t guard = -1;
     int guard_pipe = -1;

@@ -92,6 +92,10 @@ const Object<ServiceConfig>& service_schema() {
             .field("version_of", &ServiceConfig::version_of, manifest::dns_label("a service's name"))
             .doc("Its instances are instances of that service, of this \"version\": callers name that one.")
             .default_is("none: it is called by its own name")
+            .field("accelerate", &ServiceConfig::accelerate, manifest::boolean())
+            .doc(
+                "Connections with it on this machine skip TCP where the kernel and the rights allow it. Its program "
+                "must use its sockets plainly: see docs/acceleration.md.")
             .field("policies", &ServiceConfig::policies, gateway::policies_schema())
             .doc("What is done to requests from outside for this service, and what is asked of them.")
             .include(&ServiceConfig::health, registry::service_health_schema())

@@ -32,6 +32,7 @@ struct ServiceConfig {
     std::vector<AddressConfig> address;
     std::optional<std::string> zone;                           // where it runs; nothing: the system's
     std::optional<manifest::Located<std::string>> version_of;  // the service whose instances its own are
+    bool accelerate = false;                                   // connections with its processes may be joined
     registry::ServiceHealthConfig health;
     mesh::MeshConfig mesh;
     gateway::Policies policies;  // of routes that lead to it

@@ -27,12 +27,20 @@ void count_tls(telemetry::DoorCell& cell, const net::TlsStats& now, net::TlsStat
 class HttpDoor final : public OpenDoor {
   public:
     HttpDoor(proxy::Engine& engine, const proxy::DoorPtr& door, const ServerRules& rules)
-        : kind_(door->kind), handler_(engine, door), server_(handler_, rules.limits, rules.connections) {
+        : kind_(door->kind),
+          handler_(engine, door),
+          server_(handler_, rules.limits, rules.connections),
+          shortcut_(rules.shortcut) {
         server_.on_refusal(&handler_);
         server_.set_tls(rules.tls, rules.tls_limits);
     }
-    base::Result<void> start(int listener) override { return server_.start(listener); }
+    base::Result<void> start(int listener) override {
+        TL_TRY(server_.start(listener));
+        server_.set_shortcut(shortcut_);
+        return {};
+    }
     void change(const proxy::DoorPtr& door, const ServerRules& rules) override {
+        server_.set_shortcut(rules.shortcut);
         handler_.change_door(door);
         server_.change_limits(rules.limits);
         server_.set_tls(rules.tls, rules.tls_limits);
@@ -57,6 +65,7 @@ class HttpDoor final : public OpenDoor {
     telemetry::Door kind_;
     proxy::DoorHandler handler_;
     http::Server server_;
+    net::Shortcut shortcut_;     // to begin with
     http::ServerStats counted_;  // what the engine's counters know of already
     net::TlsStats counted_tls_;
 };

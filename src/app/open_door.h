@@ -15,6 +15,7 @@ struct ServerRules {
     uint32_t connections = 65536;
     net::TlsServerPtr tls;  // nullptr: plain
     net::TlsLimits tls_limits;
+    net::Shortcut shortcut;  // for its clients; of HTTP only
 };
 
 class OpenDoor {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "app/acceleration.h"
 #include "gateway/door.h"
 #include "mesh/doors.h"
 
@@ -73,6 +74,9 @@ class Builder {
             return kNothing;
         };
     }
+    [[nodiscard]] net::Shortcut shortcut(bool wanted, std::string_view name) const {
+        return wanted && parts_->acceleration != nullptr ? parts_->acceleration->shortcut(name) : net::Shortcut{};
+    }
     gateway::ServicePolicies policies() const {
         return [this](const std::string& name) { return policies_of(loaded_->manifest, name); };
     }
@@ -82,6 +86,8 @@ class Builder {
         const auto& clients = parts_->tls.clients;
         if (const auto tls = clients.find(name); tls != clients.end()) rule.tls = tls->second;
         rule.tcp.drain = service.config->run.grace;
+        const bool http = rule.protocol != proxy::Protocol::tcp;
+        rule.pool.shortcut = shortcut(service.config->accelerate && http, Acceleration::name_of(name));
         snapshot_->upstreams.push_back(
             {.service = name, .id = names_->intern(name), .pool = series_->add_pool(name), .rule = std::move(rule)});
     }
@@ -103,16 +109,19 @@ class Builder {
         ServerRules rules{.limits = gateway::server_limits(config),
                           .connections = config.limits.connections,
                           .tls = nullptr,
-                          .tls_limits = gateway::tls_limits(config)};
+                          .tls_limits = gateway::tls_limits(config),
+                          .shortcut = {}};
         for (const auto& listen : config.listen) {
             const bool tls = gateway::speaks_tls(listen.value, config);
             rules.tls = tls ? parts_->tls.server : nullptr;
+            rules.shortcut = shortcut(config.accelerate && !tls, Acceleration::kGateway);
             add_door(std::string{kGatewayDoor} + listen.value.address.to_string(), listen.value.address, door, rules);
             plan_.doors.back().tls = tls;
         }
         for (const gateway::TcpListenConfig& listen : config.tcp) {
             const net::Address& address = listen.listen.value;
             rules.tls = listen.tls.value ? parts_->tls.tcp_server : nullptr;
+            rules.shortcut = {};
             add_door(std::string{kGatewayTcpDoor} + address.to_string(), address,
                      gateway::make_tcp_door(listen, context), rules);
             plan_.doors.back().tls = listen.tls.value;
@@ -132,14 +141,15 @@ class Builder {
             if (!other.config->version_of) context.services.push_back(other.name->value);
         }
         const net::Address anywhere = net::Address::loopback(kAnyPort);
+        ServerRules rules = sidecar_rules(*loaded_);
+        rules.shortcut = shortcut(service.config->accelerate, Acceleration::name_of(workload.name));
         add_tcp_doors(workload, context);
         for (const std::string& callee : workload.calls) {
             if (std::ranges::find(context.tcp, callee) != context.tcp.end()) continue;
             add_door(callee_door_key(workload.name, callee), anywhere,
-                     mesh::make_callee_door(workload, callee, context), sidecar_rules(*loaded_));
+                     mesh::make_callee_door(workload, callee, context), rules);
         }
-        add_door(proxy_door_key(workload.name), anywhere, mesh::make_proxy_door(workload, context),
-                 sidecar_rules(*loaded_));
+        add_door(proxy_door_key(workload.name), anywhere, mesh::make_proxy_door(workload, context), rules);
     }
 
     // In development a service finds a door to what it may not call, too: it refuses, and the log says what to write.

@@ -12,6 +12,8 @@
 
 namespace tl::app {
 
+class Acceleration;
+
 struct WantedDoor {
     std::string key;
     net::Address address;  // port 0: any free one on loopback
@@ -41,8 +43,9 @@ struct PlaneTls {
 // What a plane is made of beside the manifest.
 struct PlaneParts {
     PlaneTls tls;
-    base::HashKey cookie_secret;              // hides instances in sticky cookies
-    gateway::PolicyHome* policies = nullptr;  // nullptr: nothing of policies outlives this plane
+    base::HashKey cookie_secret;                 // hides instances in sticky cookies
+    gateway::PolicyHome* policies = nullptr;     // nullptr: nothing of policies outlives this plane
+    const Acceleration* acceleration = nullptr;  // nullptr: nothing is joined
 };
 
 [[nodiscard]] PlanePlan build_plane(const LoadedManifest& loaded, telemetry::NameTable& names,

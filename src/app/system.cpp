@@ -22,6 +22,7 @@ namespace {
 
 constexpr uint32_t kMostDefaultCores = 4;
 constexpr base::Duration kLookAtFiles = 1s;  // of certificates and keys
+constexpr base::Duration kReadOut = 1s;      // for clients to read what they have been sent past TCP
 constexpr size_t kPipePiece = 4096;          // what a pipe takes as a whole
 
 uint32_t cores_of(const Manifest& manifest) {
@@ -127,7 +128,8 @@ rt::Task<base::Result<void>> System::use_plane(const LoadedManifest& loaded) {
     if (!stopping_.empty()) co_return base::fail(base::Code::cancelled, "Trunkline is stopping");
     const auto tls = tls_.load(loaded);
     if (!tls) co_return base::fail(tls.error());
-    PlanePlan plan = build_plane(loaded, names_, series_, {*tls, cookie_secret_, &policies_});
+    acceleration_.prepare(loaded.manifest);
+    PlanePlan plan = build_plane(loaded, names_, series_, {*tls, cookie_secret_, &policies_, &acceleration_});
     std::vector<DataPlane::BoundDoor> fresh;
     std::set<std::string> keys;
     for (const WantedDoor& wanted : plan.doors) {
@@ -150,6 +152,7 @@ rt::Task<base::Result<void>> System::use_plane(const LoadedManifest& loaded) {
         if (wanted.tls) tls_doors_.insert(wanted.key);
     }
     auto applied = co_await plane_.apply(plan.snapshot, std::move(fresh), loaded.manifest.grace);
+    acceleration_.set_doors(*plan.snapshot, open_doors_);
     policies_.keeper.settle();
     co_return applied;
 }
@@ -341,7 +344,8 @@ rt::Task<base::Result<void>> System::stop(base::TimePoint deadline, std::string 
     changes_.request();
     // The public door first: what is in flight there still needs the services behind it.
     const base::Duration left = deadline - rt::this_loop().now();
-    PlanePlan plan = build_plane(*loaded_, names_, series_, {tls_.current(), cookie_secret_, &policies_});
+    PlanePlan plan =
+        build_plane(*loaded_, names_, series_, {tls_.current(), cookie_secret_, &policies_, &acceleration_});
     auto inner = std::make_shared<PlaneSnapshot>(*plan.snapshot);
     std::erase_if(inner->doors, [](const auto& door) { return door.first.starts_with(kGatewayDoor); });
     // A third of the time is kept for the services, should tunnels and streams use up the rest.
@@ -365,6 +369,7 @@ rt::Task<base::Result<void>> System::stop(base::TimePoint deadline, std::string 
     co_await registry_.stop();
     co_await resolver_.stop();
     const auto ended = co_await plane_.stop(deadline);
+    co_await acceleration_.read_out(rt::this_loop().now() + kReadOut);
     co_await policies_.keeper.stop();  // writes what must survive, once nobody counts any more
     co_return ended;
 }

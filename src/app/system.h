@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "app/acceleration.h"
 #include "app/access_writer.h"
 #include "app/data_plane.h"
 #include "app/former_program.h"
@@ -154,6 +155,7 @@ class System final : public console::System {
     telemetry::SeriesTable series_;
     telemetry::RecordWords words_;
     TlsStore tls_;
+    Acceleration acceleration_;
     gateway::PolicyHome policies_;
     DataPlane plane_;
     ProbeRunner probes_;

@@ -97,6 +97,8 @@ Handover System::make_handover(const std::vector<DataPlane::OpenSockets>& socket
                   .cookie_high = cookie_secret_.high,
                   .upgrades = upgrades_,
                   .grace = loaded_->manifest.grace,
+                  .join_layout = sockmap::Joiner::layout(),
+                  .joined = acceleration_.descriptors(),
                   .lock = options_.lock,
                   .admin_socket = admin_.socket_fd(),
                   .admin_http = admin_.http_fd()};
@@ -159,7 +161,8 @@ base::Error System::hand_over(const std::string& binary, const Handover& left) {
                         .parent = self,
                         .go = go_read.get(),
                         .link = theirs.get(),
-                        .grace = left.grace});
+                        .grace = left.grace,
+                        .kept = acceleration_.descriptors_of_fork()});
     }
     base::Error failed = base::from_errno(errno, "fork");
     if (former > 0) {
@@ -222,7 +225,9 @@ rt::Task<base::Result<void>> System::take_doors(const LoadedManifest& loaded, co
     cookie_secret_ = {left.cookie_low, left.cookie_high};
     const auto tls = tls_.load(loaded);
     if (!tls) co_return base::fail(tls.error());
-    PlanePlan plan = build_plane(loaded, names_, series_, {*tls, cookie_secret_, &policies_});
+    acceleration_.adopt(left.join_layout, left.joined);
+    acceleration_.prepare(loaded.manifest);
+    PlanePlan plan = build_plane(loaded, names_, series_, {*tls, cookie_secret_, &policies_, &acceleration_});
     std::vector<DataPlane::BoundDoor> fresh;
     for (const WantedDoor& wanted : plan.doors) {
         const auto handed = std::ranges::find(left.doors, wanted.key, &HandedDoor::key);
@@ -249,6 +254,7 @@ rt::Task<base::Result<void>> System::take_doors(const LoadedManifest& loaded, co
     TL_CO_TRY(register_services(loaded));
     TL_CO_TRY(restore_instances(left));
     auto opened = co_await plane_.apply(plan.snapshot, std::move(fresh), loaded.manifest.grace);
+    acceleration_.set_doors(*plan.snapshot, open_doors_);
     policies_.keeper.settle();
     co_return opened;
 }

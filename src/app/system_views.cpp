@@ -181,6 +181,9 @@ rt::Task<std::vector<console::ServiceView>> System::services() {
             const auto count = co_await plane_.in_flight(callee_of(service), instance.id, rt::this_loop().within(1s));
             instance.in_flight = static_cast<uint32_t>(count.value_or(0));
         }
+        if (service.config->accelerate) {
+            view.acceleration = acceleration_.in_words(Acceleration::name_of(callee_of(service)));
+        }
         view.state = state_of(view, running);
         add_reasons(view, running);
         protection.add_to(view);
@@ -217,6 +220,7 @@ rt::Task<console::StatusView> System::status() {
             fmt::format("{}:{}: {}", loaded_->diagnostics.file(), diagnostic.at.line, diagnostic.message));
     }
     view.certificates = certificate_views(tls_);
+    if (loaded_->manifest.gateway.accelerate) view.acceleration = acceleration_.in_words(Acceleration::kGateway);
     view.services = co_await services();
     co_return view;
 }
@@ -341,6 +345,7 @@ rt::Task<std::string> System::metrics() {
                                 left.count() / (24 * 60 * 60)});
     }
     ProtectionSummary{threads}.add_to(page.samples);
+    acceleration_.add_to(page.samples, loaded_->manifest);
     const auto buffers =
         co_await plane_.gather([](proxy::Engine&) { return base::buffer_bytes(); }, rt::this_loop().within(1s));
     page.samples.push_back({"trunkline_buffer_bytes",

@@ -141,6 +141,7 @@ void service_fields(F& f, V& v) {
     f("reason", v.reason);
     f("panic", v.panic);
     f("breaker", v.breaker);
+    f("acceleration", v.acceleration);
     f("replicas_wanted", v.replicas_wanted);
     f("replicas_healthy", v.replicas_healthy);
     f("calls", v.calls);
@@ -192,6 +193,7 @@ void status_fields(F& f, V& v) {
     f("cores", v.cores);
     f("gateway", v.gateway);
     f("certificates", v.certificates);
+    f("acceleration", v.acceleration);
     f("admin", v.admin);
     f("rss_bytes", v.rss);
     f("guard", v.guard);

@@ -51,11 +51,12 @@ struct ServiceView {
     std::string name;
     std::string context;  // its bounded context
     std::string version;
-    std::string protocol;  // tcp where it takes connections instead of requests; "" otherwise
-    std::string state;     // one word: healthy, degraded, starting, waiting, down, stopped
-    std::string reason;    // why it is not healthy
-    std::string panic;     // why balancers use instances that are not healthy; "" when they do not
-    std::string breaker;   // one word of its circuit breaker: closed, open, half open; "" when not known
+    std::string protocol;      // tcp where it takes connections instead of requests; "" otherwise
+    std::string state;         // one word: healthy, degraded, starting, waiting, down, stopped
+    std::string reason;        // why it is not healthy
+    std::string panic;         // why balancers use instances that are not healthy; "" when they do not
+    std::string breaker;       // one word of its circuit breaker: closed, open, half open; "" when not known
+    std::string acceleration;  // whether its connections skip TCP, in words; "" when that is not asked for
     uint32_t replicas_wanted = 0;
     uint32_t replicas_healthy = 0;
     std::vector<std::string> calls;
@@ -105,6 +106,7 @@ struct StatusView {
     uint32_t cores = 0;                // that serve requests
     std::vector<std::string> gateway;  // addresses: "http://127.0.0.1:8080"
     std::vector<CertificateView> certificates;
+    std::string acceleration;    // whether clients' connections skip TCP, in words; "" when that is not asked for
     std::string admin;           // "http://127.0.0.1:9090", or "" without
     uint64_t rss = 0;            // bytes, Trunkline itself
     std::string guard;           // what ends the children should Trunkline be killed: in words

@@ -159,6 +159,10 @@ const Object<GatewayConfig>& gateway_schema() {
             .doc(
                 "Keep Forwarded and X-Forwarded-* that clients send, and append to them. Only behind a proxy of your "
                 "own.")
+            .field("accelerate", &GatewayConfig::accelerate, manifest::boolean())
+            .doc(
+                "Connections of clients on this machine skip TCP where the kernel and the rights allow it. All of them "
+                "must use their sockets plainly: see docs/acceleration.md.")
             .field("limits", &GatewayConfig::limits, limits_schema())
             .doc("What a client may send.")
             .field("timeouts", &GatewayConfig::timeouts, timeouts_schema())

@@ -58,6 +58,7 @@ struct GatewayConfig {
     std::optional<TlsConfig> tls;
     std::optional<uint32_t> threads;  // data cores
     bool trust_forwarded = false;
+    bool accelerate = false;  // clients on this machine may be joined
     LimitsConfig limits;
     TimeoutsConfig timeouts;
     Policies policies;  // of every route

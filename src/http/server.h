@@ -51,6 +51,8 @@ class Server {
     // New connections speak TLS by these rules; nullptr: they speak plain HTTP (the default). Those that are there stay
     // as they began.
     void set_tls(net::TlsServerPtr tls, const net::TlsLimits& limits = {});
+    // Connections from now on may be joined with their clients (net/shortcut.h). After start().
+    void set_shortcut(const net::Shortcut& shortcut) { listener_.set_shortcut(shortcut); }
     // Stops accepting, lets requests in flight finish (their connections close after the answer, idle ones at once)
     // until `deadline`, then cancels and resets what is left.
     [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline);

@@ -19,6 +19,15 @@ std::optional<uint64_t> acknowledged_bytes(int fd) {
     return info.tcpi_bytes_acked > 0 ? info.tcpi_bytes_acked - 1 : 0;
 }
 
+bool connection_stands(int fd) {
+    tcp_info info{};
+    socklen_t length = sizeof info;
+    if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return false;
+    constexpr uint8_t kEstablished = 1;  // the kernel's numbers of states
+    constexpr uint8_t kCloseWait = 8;
+    return info.tcpi_state == kEstablished || info.tcpi_state == kCloseWait;
+}
+
 size_t unacknowledged_bytes(int fd) {
     int bytes = 0;
     return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<size_t>(bytes) : 0;

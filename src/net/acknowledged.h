@@ -10,6 +10,9 @@ namespace tl::net {
 // Bytes of data, without the SYN; nullopt for other sockets. Works on a connection that has broken, too.
 [[nodiscard]] std::optional<uint64_t> acknowledged_bytes(int fd);
 
+// Neither end has reset it, and this one has not closed: what was written can still arrive.
+[[nodiscard]] bool connection_stands(int fd);
+
 // Bytes that were written and that the other end has not acknowledged yet; 0 when it cannot be known.
 [[nodiscard]] size_t unacknowledged_bytes(int fd);
 

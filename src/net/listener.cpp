@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "net/port_holder.h"
+#include "sockmap/joiner.h"
 
 namespace tl::net {
 
@@ -74,7 +75,7 @@ rt::Task<base::Result<std::unique_ptr<Stream>>> Listener::accept(rt::Wait wait) 
         if (fd >= 0) {
             const int one = 1;
             ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-            auto stream = make_stream(fd);
+            auto stream = make_stream(fd, joiner_, joiner_ != nullptr ? joiner_->first_strays() : 0);
             if (stream) co_return stream;
             errno = ENOMEM;  // the kernel watches no more descriptors: this connection is lost, the listener is not
         }
@@ -92,6 +93,16 @@ rt::Task<base::Result<std::unique_ptr<Stream>>> Listener::accept(rt::Wait wait) 
         if (wake != rt::Wake::ready) break;
     }
     co_return base::fail(base::Code::cancelled, "the listener is closed");
+}
+
+void Listener::set_shortcut(const Shortcut& shortcut) {
+    if (shortcut == shortcut_) return;
+    if (shortcut.joiner == nullptr) {
+        shortcut_.joiner->unmark(fd_);
+    } else if (shortcut.joiner->mark(fd_, shortcut.group)) {
+        joiner_ = shortcut.joiner;
+    }
+    shortcut_ = shortcut;
 }
 
 void Listener::close() {

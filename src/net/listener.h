@@ -33,6 +33,8 @@ class Listener {
     // The next connection, non-blocking, with TCP_NODELAY. Lack of descriptors or memory is waited out (100 ms), not an
     // error; the error is Code::cancelled after close() or by the wait.
     [[nodiscard]] rt::Task<base::Result<std::unique_ptr<Stream>>> accept(rt::Wait wait);
+    // Connections from now on may be joined, or no longer. While it is open.
+    void set_shortcut(const Shortcut& shortcut);
     void close();
     [[nodiscard]] bool is_open() const { return fd_ >= 0; }
     [[nodiscard]] int fd() const { return fd_; }
@@ -40,6 +42,8 @@ class Listener {
 
   private:
     int fd_ = -1;
+    Shortcut shortcut_;
+    const sockmap::Joiner* joiner_ = nullptr;  // of connections that wait, too, so it stays once it was there
     std::unique_ptr<rt::Readiness> io_;
 };
 

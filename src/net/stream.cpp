@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "net/acknowledged.h"
+#include "sockmap/joiner.h"
 
 namespace tl::net {
 
@@ -31,9 +32,21 @@ ssize_t send(int fd, std::span<const iovec> parts) {
     return ::syscall(SYS_sendmsg, fd, &message, MSG_NOSIGNAL);
 }
 
+// The other end of a joined connection has no room for more, and no edge will tell when it has: so it is asked.
+class Retry final : public rt::Timer {
+  public:
+    explicit Retry(rt::Readiness& io) : io_(&io) {}
+    void on_timer() override { io_->tell(EPOLLOUT); }
+
+  private:
+    rt::Readiness* io_;
+};
+
+constexpr base::Duration kAskAgain = std::chrono::milliseconds{1};
+
 class SocketStream final : public Stream {
   public:
-    explicit SocketStream(int fd) : fd_(fd) {}
+    SocketStream(int fd, const sockmap::Joiner* joiner, uint64_t strays) : fd_(fd), joiner_(joiner), strays_(strays) {}
     ~SocketStream() override {
         io_.detach();
         ::close(fd_);
@@ -48,7 +61,8 @@ class SocketStream final : public Stream {
             if (got > 0) {
                 // A short read has emptied the socket: more will come with an edge of its own, so the call that
                 // would only say EAGAIN is saved.
-                if (static_cast<size_t>(got) < into.size()) io_.clear_readable();
+                // Not where bytes by TCP may be behind those that came past it: one edge may have told of both.
+                if (static_cast<size_t>(got) < into.size() && !may_hold_strays()) io_.clear_readable();
                 return {IoStatus::ok, static_cast<size_t>(got)};
             }
             if (got == 0) return {IoStatus::end};
@@ -66,15 +80,20 @@ class SocketStream final : public Stream {
                 return {IoStatus::ok, static_cast<size_t>(sent)};
             }
             if (errno == EINTR) continue;
-            if (errno != EAGAIN) return {IoStatus::failed, 0, errno};
+            const int error = errno;
+            const bool refused = error == EPIPE && joiner_ != nullptr && connection_stands(fd_);
+            if (error != EAGAIN && !refused) return {IoStatus::failed, 0, error};
             io_.clear_writable();
+            if (refused) ask_again();
             return {IoStatus::again};
         }
     }
     uint64_t written() const override { return written_; }
     bool acknowledged_beyond(uint64_t position) const override {
         const auto acknowledged = acknowledged_bytes(fd_);
-        return !acknowledged || *acknowledged > position;
+        if (!acknowledged) return true;
+        // What went past TCP is with the other end, as if it were acknowledged.
+        return *acknowledged + (joiner_ != nullptr ? joiner_->joined_bytes(fd_) : 0) > position;
     }
     void shutdown_write() override { ::shutdown(fd_, SHUT_WR); }
     void reset_on_close() override {
@@ -85,10 +104,29 @@ class SocketStream final : public Stream {
     int fd() const override { return fd_; }
 
   private:
+    [[nodiscard]] bool may_hold_strays() const { return joiner_ != nullptr && joiner_->strays() != strays_; }
+    void ask_again() {
+        if (retry_ == nullptr) retry_ = std::make_unique<Retry>(io_);
+        rt::this_loop().arm(*retry_, rt::this_loop().now() + kAskAgain);
+    }
+
     int fd_;
     uint64_t written_ = 0;
+    const sockmap::Joiner* joiner_;  // nullptr: certainly plain
+    uint64_t strays_;                // of the joiner, before the connection began
     rt::Readiness io_;
+    std::unique_ptr<Retry> retry_;  // made when first needed
 };
+
+bool is_loopback(const Address& address) {
+    if (address.family() == AF_INET) {
+        const auto* raw = reinterpret_cast<const sockaddr_in*>(address.raw());
+        return ntohl(raw->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    }
+    if (address.family() != AF_INET6) return false;
+    const auto* raw = reinterpret_cast<const sockaddr_in6*>(address.raw());
+    return IN6_IS_ADDR_LOOPBACK(&raw->sin6_addr);
+}
 
 template <class Call>
 Address address_by(Call call, int fd) {
@@ -152,8 +190,8 @@ rt::Task<base::Result<size_t>> Stream::read_some(std::span<char> into, rt::Wait 
 Address Stream::peer() const { return address_by(::getpeername, fd()); }
 Address Stream::local() const { return address_by(::getsockname, fd()); }
 
-base::Result<std::unique_ptr<Stream>> make_stream(int fd) {
-    auto stream = std::make_unique<SocketStream>(fd);
+base::Result<std::unique_ptr<Stream>> make_stream(int fd, const sockmap::Joiner* joiner, uint64_t strays) {
+    auto stream = std::make_unique<SocketStream>(fd, joiner, strays);
     const auto attached = stream->readiness().attach(fd);
     if (!attached) return base::fail(attached.error());
     return stream;
@@ -171,18 +209,20 @@ base::Result<std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>>> Stream
     return std::pair{std::move(*first), std::move(*second)};
 }
 
-rt::Task<base::Result<std::unique_ptr<Stream>>> connect(Address address, rt::Wait wait) {
+rt::Task<base::Result<std::unique_ptr<Stream>>> connect(Address address, rt::Wait wait, Shortcut shortcut) {
     const int fd = ::socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) co_return base::fail(base::from_errno(errno, "socket"));
     const int one = 1;
     if (!address.is_unix()) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    const bool marked = shortcut.joiner != nullptr && is_loopback(address) && shortcut.joiner->mark(fd, shortcut.group);
+    const uint64_t strays = marked ? shortcut.joiner->strays() : 0;
     const int started = ::connect(fd, address.raw(), address.length());
     const int number = started == 0 ? 0 : errno;
     if (number != 0 && number != EINPROGRESS) {
         ::close(fd);
         co_return base::fail(connect_error(number, address));
     }
-    auto stream = make_stream(fd);
+    auto stream = make_stream(fd, marked ? shortcut.joiner : nullptr, strays);
     if (!stream || number == 0) co_return stream;
     (*stream)->readiness().clear_writable();
     const rt::Wake wake = co_await (*stream)->readiness().wait_writable(wait);

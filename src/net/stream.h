@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "net/address.h"
+#include "net/shortcut.h"
 #include "rt/io.h"
 
 namespace tl::net {
@@ -75,10 +76,14 @@ class Stream {
 // Drops `written` bytes from the front of `parts`.
 void advance(std::span<iovec>& parts, size_t written);
 
-// Takes over `fd` (non-blocking, connected) and attaches it to this core's loop.
-[[nodiscard]] base::Result<std::unique_ptr<Stream>> make_stream(int fd);
+// Takes over `fd` (non-blocking, connected) and attaches it to this core's loop. With a `joiner` it may have been
+// joined; `strays` is what that one said before the connection began.
+[[nodiscard]] base::Result<std::unique_ptr<Stream>> make_stream(int fd, const sockmap::Joiner* joiner = nullptr,
+                                                                uint64_t strays = 0);
 
-// Connects; the error is of side upstream and retryable, and names the address.
-[[nodiscard]] rt::Task<base::Result<std::unique_ptr<Stream>>> connect(Address address, rt::Wait wait);
+// Connects; the error is of side upstream and retryable, and names the address. Joined as `shortcut` says, where the
+// address is on loopback and the kernel has room.
+[[nodiscard]] rt::Task<base::Result<std::unique_ptr<Stream>>> connect(Address address, rt::Wait wait,
+                                                                      Shortcut shortcut = {});
 
 }  // namespace tl::net

@@ -56,7 +56,8 @@ rt::Task<base::Result<std::unique_ptr<net::Stream>>> Pool::connect(const PoolLim
         if (error.code == base::Code::timeout && own < wait.deadline) error.code = base::Code::unreachable;
     };
     const base::TimePoint connected_by = rt::this_loop().now() + limits.connect;
-    auto stream = co_await net::connect(address_, wait.until(connected_by));
+    const net::Shortcut shortcut = tls == nullptr ? limits.shortcut : net::Shortcut{};
+    auto stream = co_await net::connect(address_, wait.until(connected_by), shortcut);
     if (!stream) blame(stream.error(), connected_by);
     if (!stream) co_return stream;
     auto told = co_await (*stream)->write_all(preamble, wait.until(connected_by));

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "codec/grpc.h"
+#include "net/shortcut.h"
 #include "net/tls.h"
 #include "proxy/balance.h"
 
@@ -55,6 +56,7 @@ struct PoolLimits {
     size_t shared = 8;  // connections of HTTP/2 to each instance, of each core
     base::Duration shared_idle_for = std::chrono::seconds{60};
     base::Duration handshake = std::chrono::seconds{3};  // of TLS, once connected
+    net::Shortcut shortcut;                              // for connections without TLS
 };
 
 // Retries of one caller at one service, of one core.

@@ -145,6 +145,11 @@ std::string headline(const console::StatusView& status, bool colour) {
                             harmless(status.upgrade_failed));
     }
     if (!status.gateway.empty()) text += fmt::format("gateway   {}\n", harmless(base::join(status.gateway, ", ")));
+    if (!status.acceleration.empty()) text += fmt::format("clients   {}\n", harmless(status.acceleration));
+    for (const console::ServiceView& service : status.services) {
+        if (service.acceleration.empty()) continue;
+        text += fmt::format("service   {}: {}\n", harmless(service.name), harmless(service.acceleration));
+    }
     if (!status.admin.empty()) text += fmt::format("admin     {}\n", harmless(status.admin));
     text += fmt::format("manifest  {}\n", harmless(status.manifest));
     if (!status.guard.empty()) text += fmt::format("guard     {}\n", harmless(status.guard));
