@@ -50,9 +50,10 @@ class Attempt {
     rt::Cancel stop_;              // ends the pump and the wait for the answer
     rt::Cancel answered_{&stop_};  // the head of the final answer is there
     base::TimePoint began_;
-    uint16_t status_ = 0;   // of the instance's answer
-    bool pumping_ = false;  // the body is longer than its first piece
-    bool late_ = false;     // the whole request was sent, and no answer came in time
+    base::TimePoint asked_;  // when the instance had the whole request
+    uint16_t status_ = 0;    // of the instance's answer
+    bool pumping_ = false;   // the body is longer than its first piece
+    bool late_ = false;      // the whole request was sent, and no answer came in time
     bool nothing_sent_ = true;
     bool reused_ = false;                      // the connection had served another request
     bool dropped_ = false;                     // its answer

@@ -19,7 +19,7 @@ void Limiter::change_rule(const ConcurrencyRule& rule, size_t instances) {
     most_ = std::max<uint32_t>(rule.requests, 1);
     if (rule.instance > 0) most_ = std::min(most_, rule.instance * count);
     adaptive_.change_range(kLeastOfAnInstance * count, most_);
-    while (waiting_ > 0 && in_flight_ < limit()) {
+    while (waiting_ > 0 && !full()) {
         const uint32_t before = waiting_;
         wake_next();
         if (waiting_ == before) break;
@@ -31,7 +31,9 @@ rt::Task<Limiter::Entry> Limiter::enter(Importance importance, rt::Wait wait) {
         ++turned_away_;
         co_return Entry::line_full;
     }
-    const base::TimePoint until = base::deadline_after(rt::this_loop().now(), rule_.queue_for);
+    // Nobody is turned away by a trial that may be a mistake.
+    const base::TimePoint trial = rule_.adaptive ? adaptive_.trial_ends() : base::TimePoint{};
+    const base::TimePoint until = std::max(base::deadline_after(rt::this_loop().now(), rule_.queue_for), trial);
     Place place{wait.until(until)};
     line_[static_cast<size_t>(importance)].push_back(place);
     ++waiting_;
@@ -68,7 +70,7 @@ bool Limiter::make_room_for(Importance importance) {
 
 void Limiter::leave() {
     --in_flight_;
-    if (waiting_ > 0 && in_flight_ < limit()) [[unlikely]]
+    if (waiting_ > 0 && !full()) [[unlikely]]
         wake_next();
 }
 
