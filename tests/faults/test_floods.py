@@ -1,5 +1,5 @@
 # serial
-# deadline: 300
+# deadline: 600
 """Clients that attack, slowly or by floods, while a normal one goes on: its p99 stays within twice the quiet one.
 
 Slow heads, bodies, readers and ranges are slowhttptest's, as they are used against servers; the frames of HTTP/2 are ours
@@ -83,7 +83,7 @@ class Floods(unittest.TestCase):
         with open(os.devnull, "wb") as nowhere:
             process = subprocess.Popen(["nice", "-n", "10", *command], stdout=nowhere, stderr=subprocess.STDOUT)
         try:
-            processes.wait_until(under_way, 20, f"{command[0]} to be under way")
+            processes.wait_until(under_way, 60, f"{command[0]} to be under way")
             self.assertIsNone(process.poll(), "the attack was over before anything was measured")
             yield
             self.assertIsNone(process.poll(), "the attack was over too soon")
@@ -111,7 +111,7 @@ class Floods(unittest.TestCase):
         if not shutil.which("slowhttptest"):
             self.skipTest("slowhttptest is not installed")
         self.felt = felt
-        command = ["slowhttptest", mode, "-c", str(SLOW_CLIENTS), "-r", "400", "-i", "1", "-l", "30", "-p", "5", *options,
+        command = ["slowhttptest", mode, "-c", str(SLOW_CLIENTS), "-r", "400", "-i", "1", "-l", "120", "-p", "5", *options,
                    "-u", f"http://127.0.0.1:{self.system.port}{path}"]
         self.compare(f"slowhttptest {mode}", command, under_way or self.open_files)
 
@@ -144,7 +144,7 @@ class Floods(unittest.TestCase):
 
     def flood(self, reason):
         self.felt = 1
-        command = [system.PYTHON, str(TESTS / "conformance/h2_attacks.py"), str(self.system.port), reason, "30", str(FLOODERS)]
+        command = [system.PYTHON, str(TESTS / "conformance/h2_attacks.py"), str(self.system.port), reason, "120", str(FLOODERS)]
         self.compare(reason, command, lambda: self.metric("trunkline_http2_abuse_total", f'reason="{reason}"'))
 
 
