@@ -19,6 +19,11 @@ void Limiter::change_rule(const ConcurrencyRule& rule, size_t instances) {
     most_ = std::max<uint32_t>(rule.requests, 1);
     if (rule.instance > 0) most_ = std::min(most_, rule.instance * count);
     adaptive_.change_range(kLeastOfAnInstance * count, most_);
+    let_in();
+}
+
+// As many as there is room for: the limit may have grown by more than one.
+void Limiter::let_in() {
     while (waiting_ > 0 && !full()) {
         const uint32_t before = waiting_;
         wake_next();
@@ -70,8 +75,8 @@ bool Limiter::make_room_for(Importance importance) {
 
 void Limiter::leave() {
     --in_flight_;
-    if (waiting_ > 0 && !full()) [[unlikely]]
-        wake_next();
+    if (waiting_ > 0) [[unlikely]]
+        let_in();
 }
 
 void Limiter::wake_next() {

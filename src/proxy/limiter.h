@@ -35,7 +35,7 @@ class Limiter {
     // One that has a place still gets its body from the client; until then.
     void begin_upload() {
         ++uploading_;
-        if (waiting_ > 0 && !full()) wake_next();
+        if (waiting_ > 0) let_in();
     }
     void end_upload() { --uploading_; }
     // The service has answered, well, so long after it had the whole request.
@@ -66,6 +66,7 @@ class Limiter {
         return in_flight_ >= most_ || (rule_.adaptive && in_flight_ - uploading_ >= adaptive_.limit());
     }
     [[nodiscard]] bool make_room_for(Importance importance);
+    void let_in();
     void wake_next();
 
     ConcurrencyRule rule_;
