@@ -107,7 +107,7 @@ void Attempt::end(const base::Result<void>& result) {
     Outcome outcome = status_ >= 500 ? Outcome::failure : Outcome::success;
     if (!result && !dropped_) outcome = lost ? Outcome::abandoned : outcome_of(result.error());
     const bool upstreams_fault = !result && result.error().side == base::Side::upstream;
-    const bool client_left = !result && status_ == 0 && !nothing_sent_ && context_->exchange.cancel().requested();
+    const bool client_left = !result && status_ == 0 && !nothing_sent_ && context_->exchange->cancel().requested();
     if (client_left) all_->upstream.limiter().count_left(now - asked_, now);
     tell(result ? Verdict::success : verdict_on(result.error()), true);
     telemetry::Record& record = context_->record;
