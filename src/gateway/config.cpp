@@ -103,6 +103,10 @@ const Object<LimitsConfig>& limits_schema() {
             .doc("Client connections a thread; more are closed at once.")
             .field("connections_per_client", &LimitsConfig::connections_per_client, integer().range(0, 1 << 20))
             .doc("The same for one client address (of IPv6 its /64); 0 for no cap.")
+            .field("rate", &LimitsConfig::rate, size().range(0, 1 << 20))
+            .doc(
+                "Bytes a second that a client must send of a body and take of an answer while it is waited for; 0 for "
+                "any.")
             .field("memory", &LimitsConfig::memory, size().range(16 << 20, int64_t{1} << 40))
             .doc(
                 "Bytes of all buffers, shared out to the threads. When three quarters are used, "
@@ -119,9 +123,9 @@ const Object<TimeoutsConfig>& timeouts_schema() {
                                    .field("head", &TimeoutsConfig::head, duration().range(10ms, 1h))
                                    .doc("From the first byte of a head to its end.")
                                    .field("body", &TimeoutsConfig::body, duration().range(10ms, 1h))
-                                   .doc("Between two pieces of a request's body.")
+                                   .doc("To send as much of a body as `limits.rate` asks for.")
                                    .field("write", &TimeoutsConfig::write, duration().range(10ms, 1h))
-                                   .doc("Until a client that reads slowly takes more.")
+                                   .doc("To take as much of an answer as `limits.rate` asks for.")
                                    .field("idle", &TimeoutsConfig::idle, duration().range(10ms, 24h))
                                    .doc("Between two requests of one connection.")
                                    .field("handshake", &TimeoutsConfig::handshake, duration().range(10ms, 1h))
@@ -203,6 +207,7 @@ http::ServerLimits server_limits(const GatewayConfig& config) {
     limits.write_idle = config.timeouts.write;
     limits.keep_alive = config.timeouts.idle;
     limits.memory = config.limits.memory;
+    limits.rate = config.limits.rate;
     limits.connections_per_client = config.limits.connections_per_client;
     return limits;
 }

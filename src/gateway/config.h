@@ -40,6 +40,7 @@ struct LimitsConfig {
     uint64_t body = 16ULL << 20;
     uint32_t connections = 65536;  // a core
     uint32_t connections_per_client = 4096;
+    uint32_t rate = 240;             // bytes a second
     uint64_t memory = 512ULL << 20;  // of buffers, all cores together
     uint32_t streams = http::Http2Limits{}.streams;
     uint32_t handshakes = 1024;  // of TLS at a time, a core

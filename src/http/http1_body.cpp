@@ -86,7 +86,7 @@ std::optional<base::Result<Piece>> Http1Body::try_read() {
     return from_buffer();
 }
 
-rt::Task<base::Result<Piece>> Http1Body::read(rt::Wait wait, base::Duration idle) {
+rt::Task<base::Result<Piece>> Http1Body::read(rt::Wait wait, Patience patience) {
     for (;;) {
         if (auto piece = try_read()) co_return std::move(*piece);
         if (stream_ended_) {
@@ -110,8 +110,9 @@ rt::Task<base::Result<Piece>> Http1Body::read(rt::Wait wait, base::Duration idle
             co_return base::fail(stream_->io_error(got, "reading a body"));
         } else {
             if (own_.empty()) own_.release();
-            const rt::Wait step = wait.until(base::deadline_after(rt::this_loop().now(), idle));
+            const rt::Wait step = wait.until(pace_.until(patience, received_, rt::this_loop().now()));
             const rt::Wake wake = co_await stream_->readiness().wait_readable(step);
+            pace_.waited(rt::this_loop().now());
             if (wake == rt::Wake::ready) {
                 unpaused_ = 0;
                 continue;
@@ -133,22 +134,26 @@ void Http1Body::finish() {
     own_.release();
 }
 
-std::optional<base::Result<void>> write_at_once(net::Stream& stream, std::span<iovec>& parts) {
+std::optional<base::Result<void>> write_at_once(net::Stream& stream, std::span<iovec>& parts, uint64_t& taken) {
     while (!parts.empty()) {
         const net::IoResult result = stream.try_write(parts);
         if (result.status == net::IoStatus::failed) return base::fail(stream.io_error(result, "write"));
         if (result.status != net::IoStatus::ok) return std::nullopt;
         net::advance(parts, result.bytes);
+        taken += result.bytes;
     }
     return base::Result<void>{};
 }
 
 rt::Task<base::Result<void>> write_steadily(net::Stream& stream, std::span<iovec> parts, rt::Wait wait,
-                                            base::Duration idle) {
+                                            Patience patience) {
+    Pace pace;
+    uint64_t taken = 0;
     for (;;) {
-        if (auto written = write_at_once(stream, parts)) co_return std::move(*written);
-        const rt::Wait step = wait.until(base::deadline_after(rt::this_loop().now(), idle));
+        if (auto written = write_at_once(stream, parts, taken)) co_return std::move(*written);
+        const rt::Wait step = wait.until(pace.until(patience, taken, rt::this_loop().now()));
         const rt::Wake wake = co_await stream.readiness().wait_writable(step);
+        pace.waited(rt::this_loop().now());
         if (wake != rt::Wake::ready) co_return base::fail(rt::wake_error(wake, "writing"));
     }
 }

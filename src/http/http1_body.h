@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "http/exchange.h"
+#include "http/pace.h"
 
 namespace tl::http {
 
@@ -19,7 +20,7 @@ class Http1Body {
     // `most`: bytes of data allowed in all.
     void start(codec::Framing framing, uint64_t length, uint64_t most);
     [[nodiscard]] std::optional<base::Result<Piece>> try_read();
-    [[nodiscard]] rt::Task<base::Result<Piece>> read(rt::Wait wait, base::Duration idle);
+    [[nodiscard]] rt::Task<base::Result<Piece>> read(rt::Wait wait, Patience patience);
     [[nodiscard]] const codec::HeaderTable& trailers() const { return chunks_.trailers(); }
 
     [[nodiscard]] bool at_end() const { return ended_; }
@@ -47,16 +48,19 @@ class Http1Body {
     uint64_t most_ = 0;
     uint64_t received_ = 0;
     size_t used_ = 0;      // bytes of the source that the last piece viewed; consumed by the next call
+    Pace pace_;            // of the peer that sends it
     size_t unpaused_ = 0;  // bytes read since read() last waited
     bool ended_ = true;
     bool stream_ended_ = false;
     bool stalled_ = false;
 };
 
-// What needs no waiting, and no frame: writes `parts` and drops what has gone. nullopt: the kernel takes no more now.
-[[nodiscard]] std::optional<base::Result<void>> write_at_once(net::Stream& stream, std::span<iovec>& parts);
-// Writes all of `parts`; each step forward gets `idle` anew.
+// What needs no waiting, and no frame: writes `parts`, drops what has gone and adds its bytes to `taken`. nullopt: the
+// kernel takes no more now.
+[[nodiscard]] std::optional<base::Result<void>> write_at_once(net::Stream& stream, std::span<iovec>& parts,
+                                                              uint64_t& taken);
+// Writes all of `parts`, as long as the peer takes them at the pace that `patience` wants.
 [[nodiscard]] rt::Task<base::Result<void>> write_steadily(net::Stream& stream, std::span<iovec> parts, rt::Wait wait,
-                                                          base::Duration idle);
+                                                          Patience patience);
 
 }  // namespace tl::http

@@ -62,7 +62,7 @@ class Http1Client final : public ClientConnection, private ClientExchange {
     rt::Task<base::Result<codec::ResponseHead*>> read_head(rt::Wait wait) override;
     BodyLength response_length() const override;
     std::optional<base::Result<Piece>> try_read() override { return body_->try_read(); }
-    rt::Task<base::Result<Piece>> read(rt::Wait wait) override { return body_->read(wait, limits_.body_idle); }
+    rt::Task<base::Result<Piece>> read(rt::Wait wait) override { return body_->read(wait, {limits_.body_idle}); }
     const codec::HeaderTable& trailers() const override { return body_->trailers(); }
     Tunnel tunnel() override { return {stream_.get(), body_->surplus()}; }
     bool request_may_have_arrived() const override { return stream_->acknowledged_beyond(began_at_); }
@@ -131,8 +131,9 @@ rt::Task<base::Result<void>> Http1Client::send_body(Piece piece, const codec::He
     }
     Http1Parts parts{out_, chunked_, piece, trailers};
     std::span<iovec> rest = parts.parts();
-    auto written = write_at_once(*stream_, rest);
-    if (!written) written = co_await write_steadily(*stream_, rest, wait, limits_.write_idle);
+    uint64_t taken = 0;
+    auto written = write_at_once(*stream_, rest, taken);
+    if (!written) written = co_await write_steadily(*stream_, rest, wait, {limits_.write_idle});
     out_.clear();
     if (!*written) {
         broken_ = true;

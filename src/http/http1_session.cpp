@@ -75,7 +75,7 @@ rt::Task<Http1Session::Next> Http1Session::serve_one() {
     if (read == HeadRead::complete) {
         ++server_->stats_.requests;
         auto refused = exchange.begin_body();
-        if (!refused && server_->short_of_memory()) refused = Http1ServerExchange::no_memory();
+        if (!refused && server_->short_of_memory()) refused = Refused::out_of_memory();
         if (refused) {
             co_await exchange.refuse(refused->status, std::move(refused->error));
         } else {
@@ -131,7 +131,7 @@ rt::Task<Http1Session::HeadRead> Http1ServerExchange::read_head() {
         }
         // One that sends its head slowly holds a buffer meanwhile.
         if (session_->server_->short_of_memory() && !in.empty()) {
-            Refused refused = no_memory();
+            Refused refused = Refused::out_of_memory();
             co_await refuse_head(refused.status, std::move(refused.error));
             co_return HeadRead::refused;
         }
@@ -146,16 +146,12 @@ rt::Task<Http1Session::HeadRead> Http1ServerExchange::read_head() {
     }
 }
 
-std::optional<Http1ServerExchange::Refused> Http1ServerExchange::begin_body() {
+std::optional<Refused> Http1ServerExchange::begin_body() {
     body_.start(head_.framing, head_.length, limits_.body);
     if (head_.framing == codec::Framing::length && head_.length > limits_.body) {
-        return Refused{413, {.code = base::Code::too_large, .context = "the body is larger than this gateway takes"}};
+        return Refused::body_too_large();
     }
     return std::nullopt;
-}
-
-Http1ServerExchange::Refused Http1ServerExchange::no_memory() {
-    return {503, {.code = base::Code::unavailable, .context = "the memory for requests is used up"}};
 }
 
 // What was parsed so far may point to where the bytes no longer are.
@@ -246,7 +242,7 @@ rt::Task<base::Result<void>> Http1ServerExchange::send_informational(const Outgo
     codec::write_end_of_head(out);
     iovec head = part(out.view());
     auto written =
-        co_await write_steadily(*session_->stream_, {&head, 1}, {base::kNever, &cancel_}, limits_.write_idle);
+        co_await write_steadily(*session_->stream_, {&head, 1}, {base::kNever, &cancel_}, limits_.for_reader());
     out.clear();
     if (!written) {
         written.error().side = base::Side::downstream;
@@ -288,9 +284,10 @@ rt::Task<base::Result<void>> Http1ServerExchange::write_out(Piece piece, const c
     Http1Parts parts{out, frame_ == Frame::chunked, piece, trailers};
     ended_ = piece.end || (frame_ == Frame::length && to_send_ == 0);
     std::span<iovec> rest = parts.parts();
-    auto written = write_at_once(*session_->stream_, rest);
+    uint64_t taken = 0;
+    auto written = write_at_once(*session_->stream_, rest, taken);
     if (!written) {
-        written = co_await write_steadily(*session_->stream_, rest, {base::kNever, &cancel_}, limits_.write_idle);
+        written = co_await write_steadily(*session_->stream_, rest, {base::kNever, &cancel_}, limits_.for_reader());
     }
     out.clear();
     if (!*written) {
@@ -330,7 +327,7 @@ rt::Task<Http1Session::Next> Http1ServerExchange::finish() {
     if (switched_ || !keep_) co_return Next::close;
     const rt::Wait wait = rt::this_loop().within(kDrainTime, &cancel_);
     while (!body_.at_end()) {
-        const auto piece = co_await body_.read(wait, kDrainTime);
+        const auto piece = co_await body_.read(wait, {kDrainTime});
         if (!piece) co_return Next::close;
     }
     body_.finish();

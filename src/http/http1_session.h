@@ -48,7 +48,7 @@ class Http1ServerExchange final : public ServerExchange {
     const net::TlsInfo* tls() const override { return session_->stream_->tls(); }
     BodyLength request_length() const override;
     std::optional<base::Result<Piece>> try_read() override { return body_.try_read(); }
-    rt::Task<base::Result<Piece>> read(rt::Wait wait) override { return body_.read(wait, limits_.body_idle); }
+    rt::Task<base::Result<Piece>> read(rt::Wait wait) override { return body_.read(wait, limits_.for_body(started_)); }
     const codec::HeaderTable& trailers() const override { return body_.trailers(); }
 
     rt::Task<base::Result<void>> send_informational(const OutgoingResponse& response) override;
@@ -63,15 +63,9 @@ class Http1ServerExchange final : public ServerExchange {
     friend class Http1Session;
     enum class Frame : uint8_t { none, length, chunked, until_close };
 
-    // The error to refuse the head with; its status beside it.
-    struct Refused {
-        uint16_t status;
-        base::Error error;
-    };
     [[nodiscard]] bool head_at_once();
     [[nodiscard]] rt::Task<Http1Session::HeadRead> read_head();
     [[nodiscard]] std::optional<Refused> begin_body();
-    [[nodiscard]] static Refused no_memory();
     [[nodiscard]] rt::Task<void> refuse(uint16_t status, base::Error error);
     [[nodiscard]] bool finished_well();
     [[nodiscard]] rt::Task<void> refuse_head(uint16_t status, base::Error error);

@@ -114,7 +114,7 @@ rt::Task<base::Result<void>> Http2ClientExchange::send_body(Piece piece, const c
         co_return base::fail(base::Code::internal, "the body does not have the length that its head announced");
     }
     if (piece.data.empty() && !piece.end) co_return base::Result<void>{};
-    auto written = co_await put_piece(piece, trailers, wait, client_->client_limits_.write_idle);
+    auto written = co_await put_piece(piece, trailers, wait, {client_->client_limits_.write_idle});
     if (!written) written.error().side = base::Side::upstream;
     co_return written;
 }
@@ -184,7 +184,7 @@ BodyLength Http2ClientExchange::response_length() const {
 std::optional<base::Result<Piece>> Http2ClientExchange::try_read() { return take_piece(); }
 
 rt::Task<base::Result<Piece>> Http2ClientExchange::read(rt::Wait wait) {
-    return read_piece(wait, client_->client_limits_.body_idle);
+    return read_piece(wait, {client_->client_limits_.body_idle});
 }
 
 Tunnel Http2ClientExchange::tunnel() {

@@ -64,7 +64,7 @@ BodyLength Http2ServerExchange::request_length() const {
 std::optional<base::Result<Piece>> Http2ServerExchange::try_read() { return take_piece(); }
 
 rt::Task<base::Result<Piece>> Http2ServerExchange::read(rt::Wait wait) {
-    return read_piece(wait, call_ ? base::Duration::max() : limits_.body_idle);
+    return read_piece(wait, call_ ? Patience{base::Duration::max()} : limits_.for_body(started_));
 }
 
 // ---- leaving
@@ -155,7 +155,7 @@ rt::Task<base::Result<void>> Http2ServerExchange::write(Piece piece, const codec
         session_->want_flush();  // the head alone
         co_return base::Result<void>{};
     }
-    auto written = co_await put_piece(piece, trailers, {base::kNever, &cancel_}, limits_.write_idle);
+    auto written = co_await put_piece(piece, trailers, {base::kNever, &cancel_}, limits_.for_reader());
     if (!written) {
         written.error().side = base::Side::downstream;
         abort();
@@ -173,16 +173,18 @@ Tunnel Http2ServerExchange::tunnel() {
     return {&*tunnel_, {}};
 }
 
-// A head or a length that is over a limit, or breaks a rule that nghttp2 does not know of.
-rt::Task<void> Http2ServerExchange::answer_refused() {
-    uint16_t status = codec::status_for(fault_);
-    base::Error error{
-        .code = base::Code::invalid, .side = base::Side::downstream, .context = std::string{codec::describe(fault_)}};
-    if (fault_ == codec::Http1Fault::none) {
-        status = 413;
-        error.code = base::Code::too_large;
-        error.context = "the body is larger than this gateway takes";
+std::optional<Refused> Http2ServerExchange::refusal() const {
+    if (fault_ != codec::Http1Fault::none) {
+        return Refused{codec::status_for(fault_), {.code = base::Code::invalid, .context{codec::describe(fault_)}}};
     }
+    if (head_.framing == codec::Framing::length && head_.length > limits_.body) return Refused::body_too_large();
+    if (session_->server_->short_of_memory()) return Refused::out_of_memory();
+    return std::nullopt;
+}
+
+// A head or a length that is over a limit or breaks a rule that nghttp2 does not know of, or no room.
+rt::Task<void> Http2ServerExchange::answer_refused(uint16_t status, base::Error error) {
+    error.side = base::Side::downstream;
     Server::Refusal* const refusal = session_->server_->refusal_;
     if (refusal != nullptr) {
         co_await refusal->refuse(*this, status, error);

@@ -89,18 +89,13 @@ void Http2ServerSession::on_parsed() {
 }
 
 rt::Task<void> Http2ServerSession::serve(std::unique_ptr<Http2ServerExchange> exchange) {
-    if (exchange->fault_ != codec::Http1Fault::none) {
-        ++server_->stats_.refused_heads;
-        co_await exchange->answer_refused();
+    const bool bad_head = exchange->fault_ != codec::Http1Fault::none;
+    ++(bad_head ? server_->stats_.refused_heads : server_->stats_.requests);
+    auto refused = exchange->refusal();
+    if (refused) {
+        co_await exchange->answer_refused(refused->status, std::move(refused->error));
     } else {
-        ++server_->stats_.requests;
-        const bool too_large =
-            exchange->head_.framing == codec::Framing::length && exchange->head_.length > exchange->limits_.body;
-        if (too_large) {
-            co_await exchange->answer_refused();
-        } else {
-            co_await server_->handler_->handle(*exchange);
-        }
+        co_await server_->handler_->handle(*exchange);
     }
     co_await exchange->finish();
 }

@@ -81,7 +81,9 @@ class Http2ServerExchange final : public ServerExchange, public Http2Stream {
     enum class Frame : uint8_t { none, length, open };
 
     [[nodiscard]] bool complete() const { return complete_; }
-    [[nodiscard]] rt::Task<void> answer_refused();
+    // Why it is not handed on, if it is not.
+    [[nodiscard]] std::optional<Refused> refusal() const;
+    [[nodiscard]] rt::Task<void> answer_refused(uint16_t status, base::Error error);
     [[nodiscard]] bool fits(const Piece& piece);
     void submit_head(const OutgoingResponse& response, bool ended);
     [[nodiscard]] rt::Task<base::Result<void>> write(Piece piece, const codec::HeaderTable* trailers);

@@ -101,14 +101,15 @@ std::optional<base::Result<Piece>> Http2Stream::take_piece() {
     return std::nullopt;
 }
 
-rt::Task<base::Result<Piece>> Http2Stream::read_piece(rt::Wait wait, base::Duration idle) {
+rt::Task<base::Result<Piece>> Http2Stream::read_piece(rt::Wait wait, Patience patience) {
     for (;;) {
         if (auto piece = take_piece()) co_return std::move(*piece);
         held_.release();
         arriving_.release();
         connection_->want_flush();  // the room that was given back
-        const rt::Wait step = wait.until(base::deadline_after(rt::this_loop().now(), idle));
+        const rt::Wait step = wait.until(pace_.until(patience, received_, rt::this_loop().now()));
         const rt::Wake wake = co_await arrived_.wait(step);
+        pace_.waited(rt::this_loop().now());
         if (wake != rt::Wake::ready) co_return base::fail(rt::wake_error(wake, "reading a body"));
     }
 }
@@ -186,17 +187,20 @@ void Http2Stream::end_after_staged() {
 }
 
 rt::Task<base::Result<void>> Http2Stream::put_piece(Piece piece, const codec::HeaderTable* trailers, rt::Wait wait,
-                                                    base::Duration idle) {
+                                                    Patience patience) {
     if (closed_ || reset_sent_) co_return base::fail(broken());
     stage(piece, trailers);
     connection_->want_flush();
+    Pace pace;
     while (!all_taken()) {
         if (closed_) co_return base::fail(broken());
-        const size_t before = taken_;
-        const rt::Wait step = wait.until(base::deadline_after(rt::this_loop().now(), idle));
+        const rt::Wait step = wait.until(pace.until(patience, taken_, rt::this_loop().now()));
         const rt::Wake wake = co_await gone_out_.wait(step);
-        const bool moved = wake == rt::Wake::timeout && taken_ != before && rt::this_loop().now() < wait.deadline;
-        if (wake == rt::Wake::ready || moved) continue;
+        const base::TimePoint now = rt::this_loop().now();
+        pace.waited(now);
+        // A part of it wakes nobody: whether it was enough shows when the time is over.
+        const bool enough = wake == rt::Wake::timeout && pace.until(patience, taken_, now) > now && now < wait.deadline;
+        if (wake == rt::Wake::ready || enough) continue;
         out_ = {};  // nobody holds it any more
         taken_ = 0;
         co_return base::fail(rt::wake_error(wake, "writing"));

@@ -13,6 +13,7 @@
 #include "codec/grpc.h"
 #include "codec/http2_head.h"
 #include "http/exchange.h"
+#include "http/pace.h"
 #include "rt/event.h"
 #include "rt/list.h"
 
@@ -62,14 +63,14 @@ class Http2Stream : public rt::ListNode<Http2Stream> {
 
     // The body that arrives. `most` bytes in all; then Code::too_large.
     [[nodiscard]] std::optional<base::Result<Piece>> take_piece();
-    [[nodiscard]] rt::Task<base::Result<Piece>> read_piece(rt::Wait wait, base::Duration idle);
+    [[nodiscard]] rt::Task<base::Result<Piece>> read_piece(rt::Wait wait, Patience patience);
     [[nodiscard]] const codec::HeaderTable& received_trailers() const;
     void collect_trailer(std::string_view name, std::string_view value, const codec::Http1Limits& limits);
     [[nodiscard]] bool complete_trailers() const;
 
-    // The body that leaves: returns when all of it has been taken; each step forward gets `idle` anew.
+    // The body that leaves: returns when all of it has been taken.
     [[nodiscard]] rt::Task<base::Result<void>> put_piece(Piece piece, const codec::HeaderTable* trailers, rt::Wait wait,
-                                                         base::Duration idle);
+                                                         Patience patience);
     void stage(Piece piece, const codec::HeaderTable* trailers);
     // Nothing comes behind what is staged.
     void end_after_staged();
@@ -101,6 +102,7 @@ class Http2Stream : public rt::ListNode<Http2Stream> {
 
     base::Buffer arriving_;
     base::Buffer held_;  // the piece that was handed out
+    Pace pace_;          // of the peer that sends it
     size_t owed_ = 0;    // bytes of it that the peer may send anew once it is done with
     bool too_large_ = false;
     Piece out_;

@@ -9,6 +9,7 @@
 #include "codec/headers.h"
 #include "codec/http1.h"
 #include "http/http2_limits.h"
+#include "http/pace.h"
 
 namespace tl::http {
 
@@ -50,12 +51,17 @@ struct ServerLimits {
     codec::Http1Limits head;
     uint64_t body = 16ULL << 20;         // bytes of a request body
     base::Duration head_deadline = 10s;  // from the first byte of a head to its end
-    base::Duration body_idle = 30s;      // between two pieces of a request body
-    base::Duration write_idle = 30s;     // until a blocked write makes progress
+    base::Duration body_idle = 30s;      // for enough of a request body: see `rate`
+    base::Duration write_idle = 30s;     // for a blocked write to get far enough
+    uint32_t rate = 0;                   // bytes a second that are enough; 0: any byte is
     base::Duration keep_alive = 75s;     // idle between two requests
     size_t memory = 0;                   // bytes of all buffers of the thread; 0: no budget
     Http2Limits http2;
     uint32_t connections_per_client = 0;  // of one address, on this listener and thread; 0: no cap
+
+    [[nodiscard]] Patience for_reader() const { return {write_idle, rate}; }
+    // A client that sends while it is answered talks with the service: it may be silent, but not for too long.
+    [[nodiscard]] Patience for_body(bool conversation) const { return {body_idle, conversation ? 0 : rate}; }
 };
 
 struct ClientLimits {

@@ -26,6 +26,19 @@ struct ServerStats {
     } http2;
 };
 
+// Why a request is answered without being handed on.
+struct Refused {
+    uint16_t status;
+    base::Error error;
+
+    [[nodiscard]] static Refused body_too_large() {
+        return {413, {.code = base::Code::too_large, .context = "the body is larger than this gateway takes"}};
+    }
+    [[nodiscard]] static Refused out_of_memory() {
+        return {503, {.code = base::Code::unavailable, .context = "the memory for requests is used up"}};
+    }
+};
+
 class Server {
   public:
     // `refusal` makes the body of the answers that the codec itself forces (400 ...); nullptr for plain ones.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
 
 namespace tl::proxy {
 
@@ -10,75 +11,151 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr base::Duration kWindow = 100ms;
-// Answers that take so many times the usual have waited for others.
-constexpr double kQueueing = 2;
-// A cut leaves so much of what was in flight: small enough to show an effect, large enough to be harmless.
-constexpr double kDeepestCut = 0.5;
+// A pause between answers in which a queue is over for certain.
+constexpr base::Duration kOver = 1s;
+// Answers that take so many times the usual, and so much more, have waited for others.
+constexpr int kQueueing = 2;
+constexpr base::Duration kNoticed = 250ms;
+// So many windows in a row: a stumble is no overload.
+constexpr uint32_t kEnduring = 3;
+// A trial leaves so much of what was in flight: enough of a change to show an effect. Once it is known for a queue, the
+// limit may go at once to where answers are as quick as they may be.
+constexpr double kTrialCut = 0.5;
+constexpr double kDeepestCut = 0.1;
 constexpr double kFlattestCut = 0.7;
-// What becomes slower as a whole becomes usual at this pace, a second.
-constexpr double kDrift = 0.02;
-constexpr double kGrowth = 0.1;  // of the limit, a window in which it was used
+// Without a queue behind it, half of the requests make half of the answers.
+constexpr double kAsMany = 0.75;
+constexpr uint32_t kTellingAnswers = 40;
+// So many times what it takes until all that is in flight has been answered; the second half counts.
+constexpr double kTrial = 1.5;
+constexpr base::Duration kShortestTrial = 300ms;
+constexpr base::Duration kLongestTrial = 3s;  // who is in line waits for its end
+constexpr base::Duration kFirstPause = 2s;
+constexpr base::Duration kLongestPause = 1min;
+// After that many mistakes, at a growing distance, slow is the usual.
+constexpr base::Duration kConvinced = 4 * kFirstPause;
+// The usual follows what is seen, but upwards so slowly that a queue which grows cannot pass for it.
+constexpr double kFollowing = 0.05;  // a second
+constexpr double kRise = 0.02;
+constexpr double kWaryRise = 0.005;
+constexpr double kGrowth = 0.25;  // of the limit, a window
+// After a queue it grows slower, and the next sign of one is enough.
+constexpr base::Duration kWary = 10s;
+constexpr double kWaryGrowth = 0.05;
+
+base::Duration times(base::Duration d, double factor) {
+    return base::Duration{static_cast<int64_t>(static_cast<double>(d.count()) * factor)};
+}
+
+double ratio(base::Duration a, base::Duration b) {
+    return static_cast<double>(a.count()) / static_cast<double>(b.count());
+}
+
+double seconds(base::Duration d) { return std::chrono::duration<double>(d).count(); }
 
 }  // namespace
 
 void AdaptiveLimit::change_range(uint32_t least, uint32_t most) {
     most_ = std::max<uint32_t>(most, 1);
     least_ = std::clamp<uint32_t>(least, 1, most_);
-    if (usual_ns_ == 0) limit_ = most_;
+    if (usual_.count() == 0) limit_ = most_;
     limit_ = std::clamp(limit_, least_, most_);
 }
 
+AdaptiveLimit::Seen AdaptiveLimit::look(base::TimePoint now) {
+    const auto kept = std::span{kept_}.first(std::min(samples_, kKept));
+    const auto quarter = kept.begin() + static_cast<ptrdiff_t>(kept.size() / 4);
+    std::ranges::nth_element(kept, quarter);
+    return {.quick = *quarter,
+            .mean = sum_ / samples_,
+            .rate = (samples_ - left_) / std::max(seconds(now - began_), 0.001)};
+}
+
+base::Duration AdaptiveLimit::too_long() const { return std::max(kQueueing * usual_, usual_ + kNoticed); }
+
 void AdaptiveLimit::end_window(base::TimePoint now) {
-    const double mean = static_cast<double>(sum_.count()) / samples_;
-    const double seconds = began_ == base::TimePoint{} ? 0 : std::chrono::duration<double>(now - began_).count();
-    if (usual_ns_ == 0) usual_ns_ = mean;
-    if (mean < usual_ns_) {
-        usual_ns_ += 0.2 * (mean - usual_ns_);
+    if (now - began_ > kOver + kWindow) {
+        // Answers came one by one, or not at all: whatever it was, it is no more.
+        limit_ = most_;
+        queueing_ = 0;
+        wary_until_ = {};
+        trial_.ends = {};
     } else {
-        usual_ns_ = std::min(mean, usual_ns_ * (1 + kDrift * std::min(seconds, 1.0)));
+        const Seen seen = look(now);
+        if (usual_.count() == 0) usual_ = seen.quick;
+        const bool queueing = seen.quick > too_long();
+        queueing_ = queueing ? queueing_ + 1 : 0;
+        if (queueing && wary(now)) wary_until_ = now + kWary;
+        learn(seen, queueing || wary(now), seconds(now - began_));
+        if (trial_.ends != base::TimePoint{}) {
+            follow(seen, now);
+        } else if (!queueing) {
+            grow(now);
+        } else if (queueing_ >= (wary(now) ? 1 : kEnduring) && now >= next_trial_) {
+            cut(seen, now);
+        }
     }
-    const bool queueing = mean > kQueueing * usual_ns_;
-    if (cut_from_ > 0) {
-        // Those that were in flight at the cut may be slower than those by which it was decided.
-        cut_mean_ns_ = std::max(cut_mean_ns_, mean);
-        if (now >= cut_at_ + patience()) judge(mean, now);
-    } else if (queueing && peak_ * kFlattestCut > least_) {
-        cut(mean, now);
-    }
-    if (!queueing && peak_ * 2 >= limit_) {
-        const double grown = limit_ + std::max(1.0, limit_ * kGrowth);
-        limit_ = grown >= most_ ? most_ : static_cast<uint32_t>(grown);
-    }
-    samples_ = peak_ = 0;
+    samples_ = left_ = peak_ = 0;
     sum_ = {};
     began_ = now;
     ends_ = now + kWindow;
 }
 
-void AdaptiveLimit::cut(double mean, base::TimePoint now) {
-    const double keep = std::clamp(kQueueing * usual_ns_ / mean, kDeepestCut, kFlattestCut);
-    cut_from_ = peak_;
-    cut_mean_ns_ = mean;
+void AdaptiveLimit::learn(const Seen& seen, bool perhaps_queueing, double seconds) {
+    const base::Duration step = times(seen.quick - usual_, kFollowing * std::min(seconds, 1.0));
+    usual_ += std::min(step, times(usual_, (perhaps_queueing ? kWaryRise : kRise) * std::min(seconds, 1.0)));
+}
+
+void AdaptiveLimit::grow(base::TimePoint now) {
+    if (peak_ * 2 < limit_) return;
+    const double grown = limit_ + std::max(1.0, limit_ * (wary(now) ? kWaryGrowth : kGrowth));
+    limit_ = grown >= most_ ? most_ : static_cast<uint32_t>(grown);
+}
+
+void AdaptiveLimit::cut(const Seen& seen, base::TimePoint now) {
+    if (peak_ * kFlattestCut <= least_) return;
+    const base::Duration all_answered =
+        std::max<base::Duration>(seen.mean, seen.rate > 0 ? times(1s, peak_ / seen.rate) : base::Duration{0});
+    const base::Duration patience = std::max(kShortestTrial, times(all_answered, kTrial));
+    const bool safe = wary(now);
+    // Where most leave without an answer, there is nothing to lose.
+    const bool hopeless = left_ * 2 > samples_;
+    if (!safe && !hopeless && patience > kLongestTrial) return;
+    const double keep = safe ? std::clamp(ratio(too_long(), seen.quick), kDeepestCut, kFlattestCut) : kTrialCut;
+    trial_ = {.settles = now + patience / 2,
+              .ends = now + patience,
+              .rate_before = seen.rate,
+              .safe = safe,
+              .answers_since = now};
     limit_ = std::clamp(static_cast<uint32_t>(peak_ * keep), least_, most_);
-    cut_at_ = now;
 }
 
-// What is in flight at a cut was sent before: its answers tell nothing of the effect.
-base::Duration AdaptiveLimit::patience() const {
-    return std::max<base::Duration>(2 * kWindow, base::Duration{static_cast<int64_t>(2 * cut_mean_ns_)});
-}
-
-// In a queue, answers become faster as there are fewer; half as much as expected is proof enough.
-void AdaptiveLimit::judge(double mean, base::TimePoint now) {
-    const double expected = cut_mean_ns_ * limit_ / cut_from_;
-    const bool was_queue = mean <= (cut_mean_ns_ + expected) / 2;
-    cut_from_ = 0;
-    if (!was_queue) {
-        usual_ns_ = mean;
-        limit_ = most_;
-    } else if (mean > kQueueing * usual_ns_ && peak_ * kFlattestCut > least_) {
-        cut(mean, now);
+void AdaptiveLimit::follow(const Seen& seen, base::TimePoint now) {
+    if (now < trial_.settles) {
+        trial_.answers_since = now;
+    } else {
+        trial_.answers += samples_ - left_;
+        const bool telling = trial_.answers >= kTellingAnswers || now - trial_.ends >= trial_.ends - trial_.settles;
+        if (now >= trial_.ends && telling) judge(seen, now);
     }
+}
+
+// As many answers from fewer requests: each took less time (Little's law), so they had waited for each other.
+void AdaptiveLimit::judge(const Seen& seen, base::TimePoint now) {
+    const double rate = trial_.answers / seconds(now - trial_.answers_since);
+    const bool was_queue = trial_.answers > 0 && rate >= kAsMany * trial_.rate_before;
+    trial_.ends = {};
+    if (was_queue) {
+        wary_until_ = now + kWary;
+        pause_ = {};
+        if (seen.quick > too_long()) cut(seen, now);
+        return;
+    }
+    limit_ = most_;
+    wary_until_ = {};
+    pause_ = std::clamp<base::Duration>(2 * pause_, kFirstPause, kLongestPause);
+    next_trial_ = now + pause_;
+    if (pause_ >= kConvinced) usual_ = seen.quick;
 }
 
 }  // namespace tl::proxy

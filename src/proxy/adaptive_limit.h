@@ -1,10 +1,11 @@
-// How many requests a service can take at once before they only wait for each other, found from latency alone: when
-// answers take twice as long as they do without a queue, fewer are let through, and when that makes them faster again
-// it was a queue. When it does not, the service has simply become slower, and that is the new normal. In the manner of
-// TCP Vegas and Netflix's concurrency-limits (gradient), with this test added, because a limit that shrinks by mistake
-// turns requests away for nothing. Plain rules with a given clock; one core.
+// How many requests a service can take at once before they only wait for each other, found from its answers alone. When
+// even the quick quarter of them takes far longer than usual, half as many are let through for a trial. If answers are
+// as many as before, they had only waited for each other. If not, the service is slow, not full, and all are let
+// through. In the manner of TCP Vegas and Netflix's concurrency-limits (gradient), with this trial added, because a
+// limit that shrinks by mistake turns requests away for nothing. Plain rules with a given clock; one core.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "base/clock.h"
@@ -16,37 +17,70 @@ class AdaptiveLimit {
     // Never below `least`, never above `most`.
     void change_range(uint32_t least, uint32_t most);
     [[nodiscard]] uint32_t limit() const { return limit_; }
-    // An answer came `took` after the service was asked, while so many requests waited for theirs.
+    // When the trial is over that has not been decided yet; long past when there is none.
+    [[nodiscard]] base::TimePoint trial_ends() const { return trial_.safe ? base::TimePoint{} : trial_.ends; }
+    // An answer came `took` after the service had the request, while so many requests waited for theirs.
     void count(base::Duration took, uint32_t in_flight, base::TimePoint now) {
-        ++samples_;
+        kept_[samples_++ % kKept] = took;
         sum_ += took;
         if (in_flight > peak_) peak_ = in_flight;
         if (now >= ends_ && samples_ >= kLeastSamples) end_window(now);
     }
+    // None came: the client has left after so long. In the worst queue, nobody waits for his answer.
+    void count_left(base::Duration waited, uint32_t in_flight, base::TimePoint now) {
+        ++left_;
+        count(waited, in_flight, now);
+    }
 
   private:
     static constexpr uint32_t kLeastSamples = 10;
+    static constexpr uint32_t kKept = 64;
 
+    // What the answers of a window say.
+    struct Seen {
+        base::Duration quick;  // the quick quarter took no longer
+        base::Duration mean;
+        double rate;  // answers a second
+    };
+    struct Trial {
+        base::TimePoint settles;  // the answers to what was in flight at its beginning have come
+        base::TimePoint ends;     // long past: there is none
+        double rate_before = 0;
+        bool safe = false;  // it is known for a queue
+        uint32_t answers = 0;
+        base::TimePoint answers_since;
+    };
+
+    [[nodiscard]] Seen look(base::TimePoint now);
     void end_window(base::TimePoint now);
-    void cut(double mean, base::TimePoint now);
-    void judge(double mean, base::TimePoint now);
-    [[nodiscard]] base::Duration patience() const;
+    [[nodiscard]] base::Duration too_long() const;
+    void learn(const Seen& seen, bool perhaps_queueing, double seconds);
+    void cut(const Seen& seen, base::TimePoint now);
+    void follow(const Seen& seen, base::TimePoint now);
+    void judge(const Seen& seen, base::TimePoint now);
+    void grow(base::TimePoint now);
+    // There was a queue a moment ago.
+    [[nodiscard]] bool wary(base::TimePoint now) const { return now < wary_until_; }
 
     uint32_t least_ = 1;
     uint32_t most_ = UINT32_MAX;
     uint32_t limit_ = UINT32_MAX;
 
+    uint32_t left_ = 0;  // of the window's samples, clients that have left
     // The window that is being filled.
-    base::TimePoint ends_;
-    base::TimePoint began_;
+    std::array<base::Duration, kKept> kept_;
     uint32_t samples_ = 0;
     uint32_t peak_ = 0;
     base::Duration sum_{};
+    base::TimePoint began_;
+    base::TimePoint ends_;
 
-    double usual_ns_ = 0;     // without a queue
-    double cut_from_ = 0;     // requests in flight before the last cut; 0: none is being judged
-    double cut_mean_ns_ = 0;  // how long answers took at the worst since then
-    base::TimePoint cut_at_;
+    base::Duration usual_{};  // of the quick quarter, without a queue; 0: not known yet
+    uint32_t queueing_ = 0;   // windows in a row that looked like it
+    Trial trial_;             // the last one
+    base::TimePoint wary_until_;
+    base::TimePoint next_trial_;  // after one that was a mistake
+    base::Duration pause_{};      // before the next one
 };
 
 }  // namespace tl::proxy

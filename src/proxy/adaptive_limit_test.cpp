@@ -3,8 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <deque>
 #include <map>
 #include <vector>
+
+#include "base/random.h"
 
 namespace tl::proxy {
 
@@ -44,6 +48,30 @@ class Service {
     std::multimap<base::TimePoint, base::TimePoint> sent_;  // when it will be done, and when it was sent
 };
 
+// A service without a queue: each answer takes what it takes, however many are in flight. `many` requests are wanted at
+// a time for so many seconds; how much of the time the limit was below that.
+double share_limited(AdaptiveLimit& limit, base::TimePoint& now, uint32_t many, base::Duration (*take)(base::Random&),
+                     int seconds) {
+    base::Random dice{7};
+    std::multimap<base::TimePoint, base::TimePoint> sent;
+    const base::TimePoint start = now;
+    base::Duration limited{};
+    while (now < start + std::chrono::seconds{seconds}) {
+        while (sent.size() < std::min(many, limit.limit())) sent.emplace(now + take(dice), now);
+        const auto [done, began] = *sent.begin();
+        if (limit.limit() < many) limited += done - now;
+        now = done;
+        const auto in_flight = static_cast<uint32_t>(sent.size());
+        sent.erase(sent.begin());
+        limit.count(done - began, in_flight, now);
+    }
+    return std::chrono::duration<double>(limited).count() / seconds;
+}
+
+base::Duration exponential(base::Random& dice, base::Duration mean) {
+    return base::Duration{static_cast<int64_t>(-std::log(1 - dice.unit()) * static_cast<double>(mean.count()))} + 1us;
+}
+
 }  // namespace
 
 TEST(AdaptiveLimit, lets_everything_through_as_long_as_latency_stays) {
@@ -64,7 +92,7 @@ TEST(AdaptiveLimit, shrinks_to_what_a_service_can_take_when_requests_only_queue_
     const uint64_t before = service.served;
     const uint32_t under_load = service.play(limit, now, 300, 30);
     EXPECT_GE(under_load, 20U);
-    EXPECT_LE(under_load, 120U);
+    EXPECT_LE(under_load, 160U);  // 300 ms of work: what is 250 ms above the usual is not noticed
     EXPECT_GE(service.served - before, 30U * 400U * 95 / 100);  // hardly a worker idled
 }
 
@@ -97,6 +125,92 @@ TEST(AdaptiveLimit, never_calls_a_burst_below_its_minimum_too_many) {
     service.play(limit, now, 1, 5);
     EXPECT_GE(service.play(limit, now, 40, 30), 40U);
     EXPECT_GE(service.play(limit, now, 500, 60), 32U);
+}
+
+TEST(AdaptiveLimit, is_not_misled_by_answers_of_very_different_length) {
+    AdaptiveLimit limit;
+    limit.change_range(32, 4000);
+    base::TimePoint now{1h};
+    // Every third waits for news that may come in seconds; the others are answered at once.
+    const auto mixed = [](base::Random& dice) {
+        return exponential(dice, dice.next() % 3 == 0 ? base::Duration{5s} : base::Duration{10ms});
+    };
+    EXPECT_LT(share_limited(limit, now, 500, mixed, 120), 0.01);
+}
+
+TEST(AdaptiveLimit, is_not_misled_by_chance) {
+    for (const uint32_t many : {50U, 200U, 1000U}) {
+        AdaptiveLimit limit;
+        limit.change_range(32, 4000);
+        base::TimePoint now{1h};
+        EXPECT_LT(
+            share_limited(limit, now, many, [](base::Random& dice) { return exponential(dice, 300ms); }, 120), 0.02);
+    }
+}
+
+TEST(AdaptiveLimit, does_not_hold_a_service_that_has_become_slow_by_itself_for_overloaded) {
+    AdaptiveLimit limit;
+    limit.change_range(32, 4000);
+    base::TimePoint now{1h};
+    share_limited(limit, now, 300, [](base::Random& dice) { return exponential(dice, 50ms); }, 20);
+    // A trial, and then it is the new normal.
+    EXPECT_LT(share_limited(limit, now, 300, [](base::Random& dice) { return exponential(dice, 900ms); }, 60), 0.1);
+    EXPECT_EQ(limit.limit(), 4000U);
+}
+
+TEST(AdaptiveLimit, is_forgotten_with_the_burst_that_caused_it) {
+    AdaptiveLimit limit;
+    limit.change_range(8, 1000);
+    base::TimePoint now{1h};
+    Service service{20, 50ms};
+    service.play(limit, now, 10, 5);
+    EXPECT_LT(service.play(limit, now, 300, 10), 300U);
+    now += 5s;
+    Service later{20, 50ms};
+    later.play(limit, now, 10, 1);
+    EXPECT_EQ(limit.limit(), 1000U);
+}
+
+// Twice what five workers can do, for a minute, by clients that leave after three seconds; who finds no place waits
+// half a second for one. Of the answers, how many come in time.
+TEST(AdaptiveLimit, keeps_the_answers_useful_at_twice_the_capacity) {
+    AdaptiveLimit limit;
+    limit.change_range(32, 4096);
+    std::vector<base::TimePoint> free_at(5);
+    std::multimap<base::TimePoint, std::pair<base::TimePoint, base::TimePoint>> sent;  // done: when it came, was sent
+    std::deque<base::TimePoint> line;
+    uint64_t offered = 0, useful = 0;
+    const base::TimePoint start{1h};
+    for (base::TimePoint now = start; now < start + 70s; now += 1ms) {
+        const auto leaves = [&](const auto& one) { return now - one.second.first >= 3s; };
+        for (auto one = sent.begin(); one != sent.end();) {
+            if (leaves(*one)) limit.count_left(now - one->second.second, static_cast<uint32_t>(sent.size()), now);
+            one = leaves(*one) ? sent.erase(one) : std::next(one);
+        }
+        while (!sent.empty() && sent.begin()->first <= now) {
+            const auto [done, request] = *sent.begin();
+            const auto in_flight = static_cast<uint32_t>(sent.size());
+            sent.erase(sent.begin());
+            limit.count(done - request.second, in_flight, done);
+            if (now > start + 10s && done - request.first < 3s) ++useful;
+        }
+        const auto since_start = (now - start) / 1ms;
+        const bool comes = since_start < 10'000 ? since_start % 20 == 0 : since_start % 5 == 0;
+        if (comes) line.push_back(now);
+        if (comes && now > start + 10s) ++offered;
+        while (!line.empty() &&
+               now - line.front() > std::max<base::Duration>(500ms, limit.trial_ends() - line.front())) {
+            line.pop_front();
+        }
+        while (!line.empty() && sent.size() < limit.limit()) {
+            const auto worker = std::ranges::min_element(free_at);
+            *worker = std::max(*worker, now) + 50ms;
+            sent.emplace(*worker, std::pair{line.front(), now});
+            line.pop_front();
+        }
+    }
+    EXPECT_NEAR(static_cast<double>(offered), 60 * 200, 10);
+    EXPECT_GE(static_cast<double>(useful), 60 * 100 * 0.9);
 }
 
 }  // namespace tl::proxy

@@ -30,8 +30,15 @@ class Admission {
 
     // The head of the answer is there: what follows takes no place.
     void free_place() {
-        if (!std::exchange(holds_place_, false)) return;
-        upstream_->limiter().leave();
+        end_upload();
+        if (std::exchange(holds_place_, false)) upstream_->limiter().leave();
+    }
+    // The client is still sending the body; it has sent all of it.
+    void begin_upload() {
+        if (holds_place_ && !std::exchange(uploads_, true)) upstream_->limiter().begin_upload();
+    }
+    void end_upload() {
+        if (std::exchange(uploads_, false)) upstream_->limiter().end_upload();
     }
     // A connection is made: what tried the service out has told enough. Its place it keeps.
     void connected() { upstream_->breaker().leave(std::exchange(pass_, Breaker::Pass::free)); }
@@ -46,6 +53,7 @@ class Admission {
     Upstream* upstream_;
     Breaker::Pass pass_ = Breaker::Pass::refused;
     bool holds_place_ = false;
+    bool uploads_ = false;
 };
 
 }  // namespace tl::proxy

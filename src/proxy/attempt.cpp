@@ -67,7 +67,7 @@ rt::Task<base::Result<void>> Attempt::run() {
 }
 
 void Attempt::begin() {
-    began_ = rt::this_loop().now();
+    began_ = asked_ = rt::this_loop().now();
     all_->retry.count(*instance_);
     all_->upstream.hold(*instance_);
     all_->upstream.try_begins(*instance_, began_);
@@ -84,7 +84,7 @@ void Attempt::tell(Verdict verdict, bool breaker_fails) {
         upstream.breaker().count(all_->admission.pass(), breaker_fails, took, now);
         upstream.observe(*instance_, verdict == Verdict::success ? Outcome::success : Outcome::failure, took);
     }
-    if (verdict == Verdict::success) upstream.limiter().count_answer(took, now);
+    if (verdict == Verdict::success) upstream.limiter().count_answer(now - asked_, now);
 }
 
 void Attempt::answered(uint16_t status) {
@@ -108,6 +108,8 @@ void Attempt::end(const base::Result<void>& result) {
     Outcome outcome = status_ >= 500 ? Outcome::failure : Outcome::success;
     if (!result && !dropped_) outcome = lost ? Outcome::abandoned : outcome_of(result.error());
     const bool upstreams_fault = !result && result.error().side == base::Side::upstream;
+    const bool client_left = !result && status_ == 0 && !nothing_sent_ && context_->exchange->cancel().requested();
+    if (client_left) all_->upstream.limiter().count_left(now - asked_, now);
     tell(result ? Verdict::success : verdict_on(result.error()), true);
     telemetry::Record& record = context_->record;
     const telemetry::NameId answering = record.instance;
@@ -140,7 +142,10 @@ rt::Task<base::Result<void>> Attempt::exchange_on(http::ClientExchange& upstream
     // Even a failed send may have an answer waiting, such as a 413: so the head is awaited in any case.
     rt::Gate gate;
     pumping_ = sent && !body.first.end;
-    if (pumping_) gate.spawn("request body", pump_request(upstream));
+    if (pumping_) {
+        all_->admission.begin_upload();
+        gate.spawn("request body", pump_request(upstream));
+    }
 
     base::Result<void> result;
     // Who waits for 100 Continue sends nothing until the service has spoken: then it is the service that is waited for.
@@ -309,6 +314,8 @@ bool Attempt::client_moves(const base::Error& error) const {
 // Sends what the client still sends; from then on the service has its time to answer.
 rt::Task<void> Attempt::pump_request(http::ClientExchange& upstream) {
     co_await pump_body(upstream);
+    asked_ = rt::this_loop().now();
+    all_->admission.end_upload();
     const rt::Wait answer{base::deadline_after(rt::this_loop().now(), context_->route->traffic.timeout), &answered_};
     const rt::Wake wake = co_await rt::wait_for(answer);
     if (wake != rt::Wake::timeout) co_return;

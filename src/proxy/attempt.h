@@ -56,6 +56,7 @@ class Attempt {
     rt::Cancel answered_{&stop_};  // the head of the final answer is there
     base::TimePoint began_;
     base::TimePoint moved_;  // when something of the request's body came last
+    base::TimePoint asked_;  // when the instance had the whole request
     uint16_t status_ = 0;    // of the instance's answer, or what the end of a call counts as
     bool pumping_ = false;   // the body is longer than its first piece
     bool late_ = false;      // the whole request was sent, and no answer came in time

@@ -19,7 +19,12 @@ void Limiter::change_rule(const ConcurrencyRule& rule, size_t instances) {
     most_ = std::max<uint32_t>(rule.requests, 1);
     if (rule.instance > 0) most_ = std::min(most_, rule.instance * count);
     adaptive_.change_range(kLeastOfAnInstance * count, most_);
-    while (waiting_ > 0 && in_flight_ < limit()) {
+    let_in();
+}
+
+// As many as there is room for: the limit may have grown by more than one.
+void Limiter::let_in() {
+    while (waiting_ > 0 && !full()) {
         const uint32_t before = waiting_;
         wake_next();
         if (waiting_ == before) break;
@@ -31,7 +36,9 @@ rt::Task<Limiter::Entry> Limiter::enter(Importance importance, rt::Wait wait) {
         ++turned_away_;
         co_return Entry::line_full;
     }
-    const base::TimePoint until = base::deadline_after(rt::this_loop().now(), rule_.queue_for);
+    // Nobody is turned away by a trial that may be a mistake.
+    const base::TimePoint trial = rule_.adaptive ? adaptive_.trial_ends() : base::TimePoint{};
+    const base::TimePoint until = std::max(base::deadline_after(rt::this_loop().now(), rule_.queue_for), trial);
     Place place{wait.until(until)};
     line_[static_cast<size_t>(importance)].push_back(place);
     ++waiting_;
@@ -68,8 +75,8 @@ bool Limiter::make_room_for(Importance importance) {
 
 void Limiter::leave() {
     --in_flight_;
-    if (waiting_ > 0 && in_flight_ < limit()) [[unlikely]]
-        wake_next();
+    if (waiting_ > 0) [[unlikely]]
+        let_in();
 }
 
 void Limiter::wake_next() {

@@ -1,6 +1,7 @@
 // How many requests one core has at a service at once, and the line in which the others wait for their turn: bounded in
 // length and in time, the important ones first. A request holds its place until the head of its answer is there, so
-// that streams and tunnels, however long, hold none. One core; lives with its upstream.
+// that streams and tunnels, however long, hold none. While its client still sends the body it counts for the declared
+// limit only: slow clients say nothing of the service. One core; lives with its upstream.
 #pragma once
 
 #include <array>
@@ -22,7 +23,7 @@ class Limiter {
 
     // The common case: there is a place, and nobody waits for it.
     [[nodiscard]] bool try_enter() {
-        if (in_flight_ >= limit() || waiting_ > 0) [[unlikely]]
+        if (waiting_ > 0 || full()) [[unlikely]]
             return false;
         ++in_flight_;
         return true;
@@ -31,9 +32,20 @@ class Limiter {
     [[nodiscard]] rt::Task<Entry> enter(Importance importance, rt::Wait wait);
     // Gives a place back: to the next in line if there is one.
     void leave();
-    // The service has answered, well, after so long.
+    // One that has a place still gets its body from the client; until then.
+    void begin_upload() {
+        ++uploading_;
+        if (waiting_ > 0) let_in();
+    }
+    void end_upload() { --uploading_; }
+    // The service has answered, well, so long after it had the whole request.
     void count_answer(base::Duration took, base::TimePoint now) {
-        if (rule_.adaptive) adaptive_.count(took, in_flight_, now);
+        if (rule_.adaptive) adaptive_.count(took, in_flight_ - uploading_, now);
+    }
+
+    // Its client has left before it answered.
+    void count_left(base::Duration waited, base::TimePoint now) {
+        if (rule_.adaptive) adaptive_.count_left(waited, in_flight_ - uploading_, now);
     }
 
     [[nodiscard]] uint32_t limit() const { return rule_.adaptive ? adaptive_.limit() : most_; }
@@ -50,13 +62,18 @@ class Limiter {
         bool displaced = false;
     };
 
+    [[nodiscard]] bool full() const {
+        return in_flight_ >= most_ || (rule_.adaptive && in_flight_ - uploading_ >= adaptive_.limit());
+    }
     [[nodiscard]] bool make_room_for(Importance importance);
+    void let_in();
     void wake_next();
 
     ConcurrencyRule rule_;
     uint32_t most_ = ConcurrencyRule{}.requests;
     AdaptiveLimit adaptive_;
     uint32_t in_flight_ = 0;
+    uint32_t uploading_ = 0;  // of them
     uint32_t waiting_ = 0;
     uint64_t turned_away_ = 0;
     std::array<rt::List<Place>, kImportances> line_;  // by importance; the first come first

@@ -130,4 +130,36 @@ TEST(Limiter, lets_more_in_when_the_limit_is_raised) {
     });
 }
 
+// What latency says of a service with a queue: so many in flight, each slower the more there are.
+void overload(Limiter& limiter, uint32_t in_flight) {
+    base::TimePoint now{1h};
+    for (uint32_t i = 0; i < in_flight; ++i) EXPECT_TRUE(limiter.try_enter());
+    for (int i = 0; i < 2000; ++i) limiter.count_answer(i < 200 ? 10ms : 800ms, now += 5ms);
+}
+
+TEST(Limiter, does_not_count_clients_that_send_slowly_for_the_limit_that_latency_sets) {
+    Bed bed{{.requests = 1000, .adaptive = true, .queue = 10, .queue_for = 10s}};
+    overload(bed.limiter, 200);
+    const uint32_t limit = bed.limiter.limit();
+    EXPECT_LT(limit, 200U);
+    EXPECT_FALSE(bed.limiter.try_enter());
+    for (uint32_t i = 0; i <= 200 - limit; ++i) bed.limiter.begin_upload();
+    EXPECT_TRUE(bed.limiter.try_enter());
+    for (uint32_t i = 0; i <= 200 - limit; ++i) bed.limiter.end_upload();
+    EXPECT_FALSE(bed.limiter.try_enter());
+}
+
+TEST(Limiter, gives_the_place_of_one_that_still_sends_to_the_next_in_line) {
+    Bed bed{{.requests = 1000, .adaptive = true, .queue = 10, .queue_for = 10s}};
+    overload(bed.limiter, 200);
+    bed.run([](Bed& b) -> rt::Task<void> {
+        b.come("a");
+        co_await rt::yield();
+        EXPECT_EQ(b.limiter.waiting(), 1U);
+        for (int i = 0; i < 199; ++i) b.limiter.begin_upload();
+        co_await b.gate.closed();
+        EXPECT_EQ(b.told, "a in; ");
+    });
+}
+
 }  // namespace tl::proxy

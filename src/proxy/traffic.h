@@ -94,7 +94,7 @@ struct OutlierRule {
 struct ConcurrencyRule {
     uint32_t requests = 1024;  // at once, at most
     uint32_t instance = 0;     // at once on one instance; 0: no limit
-    bool adaptive = false;     // fewer, while latency shows that they only wait for each other
+    bool adaptive = true;      // fewer, while latency shows that they only wait for each other
     uint32_t queue = 1024;     // requests that wait for their turn
     base::Duration queue_for = std::chrono::milliseconds{500};  // then they are turned away
 };

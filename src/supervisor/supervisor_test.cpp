@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "supervisor/run_state.h"
@@ -140,16 +141,16 @@ TEST(Supervisor, a_cycle_of_calls_starts_together_and_a_sick_callee_delays_for_i
     world.book.healthy = [](const StartedInstance& one) { return one.service != "sick"; };
     world.play([](World& w) -> rt::Task<void> {
         auto sick = w.service("sick", kServe);
-        sick.run.start_deadline = 300ms;
+        sick.run.start_deadline = 1500ms;
         std::vector<ServiceSpec> specs{w.service("a", kServe, {"b"}), w.service("b", kServe, {"a"}), sick,
                                        w.service("patient", kServe, {"sick"})};
         const base::TimePoint began = rt::this_loop().now();
         w.supervisor.start(std::move(specs));
         co_await w.all_running("a", 1);
         co_await w.all_running("b", 1);
-        EXPECT_LT(rt::this_loop().now() - began, 250ms);
+        EXPECT_LT(rt::this_loop().now() - began, 1400ms);
         co_await w.all_running("patient", 1);
-        EXPECT_GE(rt::this_loop().now() - began, 300ms);
+        EXPECT_GE(rt::this_loop().now() - began, 1500ms);
     });
 }
 
@@ -386,13 +387,15 @@ TEST(Supervisor, a_torrent_of_output_stops_neither_the_loop_nor_grows_memory) {
             w.service("loud", "exec yes a line of some length that is repeated without an end")};
         w.supervisor.start(std::move(specs));
         co_await w.all_running("loud", 1);
-        base::Duration worst{0};
-        for (int i = 0; i < 100; ++i) {
+        // The middle one: a busy machine makes some of them late, a loop that is stopped makes all of them late.
+        std::vector<base::Duration> naps;
+        for (int i = 0; i < 101; ++i) {
             const base::TimePoint before = base::steady_now();
             co_await rt::sleep(1ms);
-            worst = std::max(worst, base::steady_now() - before);
+            naps.push_back(base::steady_now() - before);
         }
-        EXPECT_LT(worst, 200ms);
+        std::ranges::nth_element(naps, naps.begin() + 50);
+        EXPECT_LT(naps[50], 50ms);
         EXPECT_LE(w.supervisor.logs().of_service("loud", 10'000).size(), LogRing::kMostLines);
     });
 }

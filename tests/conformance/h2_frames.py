@@ -1,4 +1,5 @@
 """Frames of HTTP/2 by hand, for what a good client would never send: plain literals, no Huffman, no table."""
+import contextlib
 import socket
 import struct
 
@@ -27,6 +28,11 @@ class Attacker:
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=10)
         self.sock.sendall(PREFACE + frame(SETTINGS, 0, 0))
         self.stream = self.sock.makefile("rb")
+
+    def cut(self):
+        """Wakes whoever reads: nothing more comes, nothing more goes."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self):
         self.stream.close()

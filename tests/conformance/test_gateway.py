@@ -259,10 +259,10 @@ class Problems(Case):
                 self.assertEqual(answer.headers.get("retry-after"), "1")
 
     def test_upstream_timeout(self):
-        backends["plain"].on("/slow", lambda exchange: time.sleep(1.0))
+        backends["plain"].on("/slow", lambda exchange: time.sleep(5.0))
         began = time.monotonic()
         self.problem(gateway.ask("GET", "/slow/a"), 504, "upstream_timeout")
-        self.assertLess(time.monotonic() - began, 0.9)
+        self.assertLess(time.monotonic() - began, 4)  # long before the service would have answered
 
     def test_upstream_reset(self):
         def reset(exchange):
@@ -300,7 +300,7 @@ class Problems(Case):
         def silent(exchange):
             exchange.read_body()
             exchange.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
-            time.sleep(3)
+            time.sleep(8)
             return False
         backends["plain"].on("/idle", silent)
         began = time.monotonic()
@@ -308,7 +308,7 @@ class Problems(Case):
             client.request("GET", "/idle/a")
             with self.assertRaises((wire.Ended, ConnectionError)):
                 client.response()
-        self.assertLess(time.monotonic() - began, 2.5)
+        self.assertLess(time.monotonic() - began, 7)  # the gateway ended it, not the service
 
     def test_head_gets_the_problem_without_its_body(self):
         with gateway.client() as client:

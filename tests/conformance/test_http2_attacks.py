@@ -9,8 +9,8 @@ import unittest
 
 import system
 import wire
-from h2_frames import (CANCEL, CONTINUATION, DATA, END_HEADERS, END_STREAM, ENHANCE_YOUR_CALM, HEADERS, PING, PRIORITY,
-                       RST_STREAM, SETTINGS, WINDOW_UPDATE, Attacker, field, frame, get)
+from h2_attacks import ATTACKS, attack
+from h2_frames import ENHANCE_YOUR_CALM
 
 MANIFEST = """
 system: besieged
@@ -24,38 +24,6 @@ contexts:
   test:
     backend: { address: "127.0.0.1:<backend>" }
 """
-
-
-def rapid_reset():
-    stream = 1
-    while True:
-        yield b"".join(frame(HEADERS, END_STREAM | END_HEADERS, s, get("/slow")) + frame(RST_STREAM, 0, s, CANCEL)
-                       for s in range(stream, stream + 100, 2))
-        stream += 100
-
-
-def continuations():
-    yield frame(HEADERS, END_STREAM, 1, get())
-    while True:
-        yield frame(CONTINUATION, 0, 1, field("x-more", "1" * 100)) * 50
-
-
-def repeated(*first, again):
-    yield b"".join(first)
-    while True:
-        yield again * 100
-
-
-ATTACKS = {
-    "rapid_reset": rapid_reset,
-    "continuations": continuations,
-    "settings": lambda: repeated(again=frame(SETTINGS, 0, 0)),
-    "pings": lambda: repeated(again=frame(PING, 0, 0, b"12345678")),
-    "empty_frames": lambda: repeated(frame(HEADERS, END_HEADERS, 1, get("/slow")), again=frame(DATA, 0, 1)),
-    "priorities": lambda: repeated(again=frame(PRIORITY, 0, 3, bytes(5))),
-    "window_updates": lambda: repeated(again=frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\1")),
-    "unknown_frames": lambda: repeated(again=frame(0xee, 0, 0, b"?")),
-}
 
 
 class GoodClient(threading.Thread):
@@ -110,25 +78,11 @@ class Attacks(unittest.TestCase):
         self.assertIsNotNone(found, page[-2000:])
         return int(found[1])
 
-    def attack(self, reason):
-        """Until the gateway has had enough; the code of its GOAWAY."""
-        attacker = Attacker(self.running.port)
-        self.addCleanup(attacker.close)
-        codes = []
-        listener = threading.Thread(target=lambda: codes.append(attacker.goaway()))
-        listener.start()
-        end = time.monotonic() + 10
-        for piece in ATTACKS[reason]():
-            if not listener.is_alive() or not attacker.send(piece) or time.monotonic() > end:
-                break
-        listener.join(10)
-        return codes[0] if codes else None
-
     def test_each_attack_ends_by_enhance_your_calm_and_is_counted(self):
         for reason in ATTACKS:
             with self.subTest(reason):
                 before = self.counted(reason)
-                self.assertEqual(self.attack(reason), ENHANCE_YOUR_CALM)
+                self.assertEqual(attack(self.running.port, reason), ENHANCE_YOUR_CALM)
                 self.assertEqual(self.counted(reason), before + 1)
         self.assertIn("an HTTP/2 connection of 127.0.0.1", self.running.output())
 
@@ -141,7 +95,7 @@ class Attacks(unittest.TestCase):
 
         def besiege(reason):
             while not stop.is_set():
-                self.attack(reason)
+                attack(self.running.port, reason)
         besiegers = [threading.Thread(target=besiege, args=(reason,)) for reason in ("rapid_reset", "continuations")]
         good = GoodClient(self.running.port)
         good.start()

@@ -138,10 +138,12 @@ class Dead(unittest.TestCase):
 
 
 class Overload(unittest.TestCase):
+    """Without a key: by default."""
+
     def test_goodput_stays_near_capacity_and_recovers_at_once(self):
         workers, milliseconds = 10, 50
         capacity = workers * 1000 / milliseconds
-        with Backends(1, "      concurrency: { adaptive: true }\n") as backends:
+        with Backends(1) as backends:
             backends.rules(0, workers=workers, ms=milliseconds)
             last = 4 + OVERLOAD_SECONDS
             largest = []

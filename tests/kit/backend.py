@@ -7,11 +7,13 @@ Every path is answered 200 with {"port"} by the rules of the moment; they are ch
   fail=0.5      such a share is answered with `status` (503)
   status=503
   breaks=1      such a share has its connection closed instead of an answer
-GET /_rules answers with the rules, and with how many requests have come (`requests`).
+GET /_rules answers with the rules, and with how many requests have come (`requests`). A body is read to its end if its
+length is announced; GET /bytes/N is answered with N bytes.
 """
 import asyncio
 import json
 import random
+import re
 import sys
 import urllib.parse
 
@@ -36,6 +38,8 @@ class Backend:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 target = head.split(b" ", 2)[1].decode()
                 path, _, query = target.partition("?")
+                if length := re.search(rb"\r\ncontent-length: *(\d+)", head.lower()):
+                    await reader.readexactly(int(length[1]))
                 status, body = 200, {"port": writer.get_extra_info("sockname")[1]}
                 if path == "/_rules":
                     self.change(query)
@@ -50,7 +54,7 @@ class Backend:
                     else:
                         await self.work()
                     status = self.rules["status"] if random.random() < self.rules["fail"] else 200
-                data = json.dumps(body).encode()
+                data = bytes(int(path[7:])) if path.startswith("/bytes/") else json.dumps(body).encode()
                 writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data)
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
