@@ -216,7 +216,7 @@ TEST(Forward, tells_services_their_time_and_lets_trusted_callers_shorten_it) {
             EXPECT_LE(told("request-timeout: "), 3000);
             co_await s.ask("GET", "", {{"X-Request-Timeout", "500ms"}, {"grpc-timeout", "400m"}});
             EXPECT_EQ(told("Request-Timeout: ") <= 400, s.trusts_callers) << told("Request-Timeout: ");
-            EXPECT_EQ(told("grpc-timeout: ") <= 400'000, s.trusts_callers);
+            EXPECT_LE(told("grpc-timeout: "), 400'000);  // bounds its own call, whoever says it
             co_await s.ask("GET", "", {{"X-Request-Timeout", "1h"}, {"x-request-timeout", "9s"}});
             EXPECT_LE(told("equest-Timeout: "), 3000);  // never extended
             co_await well.stop();

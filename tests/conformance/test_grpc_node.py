@@ -26,12 +26,12 @@ contexts:
 
 
 class Calls:
-    run = health = ""
+    command = health = ""
 
     @classmethod
     def setUpClass(cls):
         modules = npm_cache.modules()
-        manifest = MANIFEST.replace("<run>", cls.run).replace("<health>", cls.health)
+        manifest = MANIFEST.replace("<run>", cls.command).replace("<health>", cls.health)
         cls.running = system.System(manifest, modules=modules, server=HERE / "grpc_server.js",
                                     service=HERE / "grpc_service.py").start()
         cls.addClassCleanup(cls.running.stop)
@@ -73,13 +73,13 @@ class Calls:
 
 
 class NodeServer(Calls, unittest.TestCase):
-    run = 'run: "node <server>", env: { NODE_PATH: <modules> }'
+    command = 'run: "node <server>", env: { NODE_PATH: <modules> }'
     health = "{ tcp: true }"
 
 
 @unittest.skipUnless(importlib.util.find_spec("grpc"), "python3-grpcio is not installed")
 class PythonServer(Calls, unittest.TestCase):
-    run = 'run: "<python> <service>", env: { UNAVAILABLE: echo-1 }'
+    command = 'run: "<python> <service>", env: { UNAVAILABLE: echo-1 }'
     health = "{ grpc: true }"
 
     def test_unavailable_is_tried_again(self):

@@ -31,7 +31,7 @@ class Redis(unittest.TestCase):
         cls.port, cls.secret = processes.free_port(), processes.free_port()
         cls.kit = system.System(f"""system: cache
 gateway:
-  listen: {{port}}
+  listen: http://127.0.0.1:{{port}}
   tls: local
   routes: [ {{ path: /*, to: asker }} ]
   tcp:

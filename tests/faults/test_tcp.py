@@ -156,7 +156,7 @@ class Instances(Kit):
 
     def test_one_that_is_only_unhealthy_keeps_its_connections(self):
         port = processes.free_port()
-        keys = "health: { command: \"test ! -e $INSTANCE.ill\", interval: 50ms, unhealthy_after: 1 }"
+        keys = "health: { command: \"test ! -e $INSTANCE.ill\", interval: 50ms, timeout: 10s, unhealthy_after: 1 }"
         kit = self.begin(manifest([port], keys=keys, grace="1s"))
         peers = [who(port) for _ in range(8)]
         for peer, _ in peers:

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -131,6 +132,9 @@ class Upgrade(unittest.TestCase):
             kit.apply(system.manifest())
             with Load(kit.port) as load:
                 load.getters(4).posters(1)
+                # Something that the former program has to finish.
+                slow = self.enterContext(socket.create_connection(("127.0.0.1", kit.port), timeout=20))
+                slow.sendall(b"GET /slow?ms=5000 HTTP/1.1\r\nHost: x\r\n\r\n")
                 self.upgrade(kit)
                 code, out, err = kit.run("upgrade")
                 self.assertEqual(code, 1, "a second one at once must be refused")
@@ -139,6 +143,7 @@ class Upgrade(unittest.TestCase):
                 code, out = kit.apply(system.manifest(system.service(version="2")))
                 self.assertEqual(code, 0, out)
                 self.assertIn("waiting", out)
+                self.assertIn(b" 200 ", slow.recv(65536))
                 self.assertEqual(former(kit), 0)
                 self.upgrade(kit)
                 self.assertEqual(kit.cli("status")["upgrades"], 2)
