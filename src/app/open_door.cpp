@@ -30,12 +30,14 @@ class HttpDoor final : public OpenDoor {
         : kind_(door->kind), handler_(engine, door), server_(handler_, rules.limits, rules.connections) {
         server_.on_refusal(&handler_);
         server_.set_tls(rules.tls, rules.tls_limits);
+        server_.set_proxy_protocol(rules.proxy_protocol);
     }
     base::Result<void> start(int listener) override { return server_.start(listener); }
     void change(const proxy::DoorPtr& door, const ServerRules& rules) override {
         handler_.change_door(door);
         server_.change_limits(rules.limits);
         server_.set_tls(rules.tls, rules.tls_limits);
+        server_.set_proxy_protocol(rules.proxy_protocol);
     }
     void count(proxy::Engine& engine) override {
         const http::ServerStats& now = server_.stats();

@@ -15,6 +15,7 @@ struct ServerRules {
     uint32_t connections = 65536;
     net::TlsServerPtr tls;  // nullptr: plain
     net::TlsLimits tls_limits;
+    http::ProxyProtocolPtr proxy_protocol;  // nullptr: not spoken
 };
 
 class OpenDoor {

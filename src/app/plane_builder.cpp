@@ -103,7 +103,8 @@ class Builder {
         ServerRules rules{.limits = gateway::server_limits(config),
                           .connections = config.limits.connections,
                           .tls = nullptr,
-                          .tls_limits = gateway::tls_limits(config)};
+                          .tls_limits = gateway::tls_limits(config),
+                          .proxy_protocol = gateway::proxy_protocol(config)};
         for (const auto& listen : config.listen) {
             const bool tls = gateway::speaks_tls(listen.value, config);
             rules.tls = tls ? parts_->tls.server : nullptr;
