@@ -145,9 +145,14 @@ void check_ports(const Manifest& manifest, Diagnostics& diagnostics) {
 
 void check_all_policies(const Manifest& manifest, const std::string& folder, const Names& names,
                         Diagnostics& diagnostics) {
-    const gateway::PolicyCheck check{.services = names, .folder = folder, .diagnostics = diagnostics};
+    const gateway::PolicyCheck check{.services = names, .folder = folder, .path = nullptr, .diagnostics = diagnostics};
     gateway::check_policies(manifest.gateway.policies, check);
-    for (const auto& route : manifest.gateway.routes) gateway::check_policies(route.policies, check);
+    for (const auto& route : manifest.gateway.routes) {
+        const auto path = proxy::PathPattern::parse(route.path.value);
+        if (!path) continue;  // told already
+        gateway::check_policies(route.policies,
+                                {.services = names, .folder = folder, .path = &*path, .diagnostics = diagnostics});
+    }
     for (const auto& context : manifest.contexts) {
         gateway::check_policies(context.value.policies, check);
         for (const auto& service : context.value.services) gateway::check_policies(service.value.policies, check);

@@ -33,6 +33,7 @@ class HttpDoor final : public OpenDoor {
           shortcut_(rules.shortcut) {
         server_.on_refusal(&handler_);
         server_.set_tls(rules.tls, rules.tls_limits);
+        server_.set_proxy_protocol(rules.proxy_protocol);
     }
     base::Result<void> start(int listener) override {
         TL_TRY(server_.start(listener));
@@ -44,6 +45,7 @@ class HttpDoor final : public OpenDoor {
         handler_.change_door(door);
         server_.change_limits(rules.limits);
         server_.set_tls(rules.tls, rules.tls_limits);
+        server_.set_proxy_protocol(rules.proxy_protocol);
     }
     void count(proxy::Engine& engine) override {
         const http::ServerStats& now = server_.stats();

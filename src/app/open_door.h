@@ -16,6 +16,7 @@ struct ServerRules {
     net::TlsServerPtr tls;  // nullptr: plain
     net::TlsLimits tls_limits;
     net::Shortcut shortcut;  // for its clients; of HTTP only
+    http::ProxyProtocolPtr proxy_protocol;  // nullptr: not spoken
 };
 
 class OpenDoor {

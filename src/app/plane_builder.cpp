@@ -110,7 +110,8 @@ class Builder {
                           .connections = config.limits.connections,
                           .tls = nullptr,
                           .tls_limits = gateway::tls_limits(config),
-                          .shortcut = {}};
+                          .shortcut = {},
+                          .proxy_protocol = gateway::proxy_protocol(config)};
         for (const auto& listen : config.listen) {
             const bool tls = gateway::speaks_tls(listen.value, config);
             rules.tls = tls ? parts_->tls.server : nullptr;

@@ -1,6 +1,7 @@
 #include "gateway/client_certificate.h"
 
 #include "net/tls.h"
+#include "proxy/client.h"
 
 namespace tl::gateway {
 
@@ -10,7 +11,7 @@ proxy::Filter::Verdict ClientCertificateFilter::on_request(proxy::RequestContext
     // The value lives in the client's connection, which outlives the request.
     if (tls != nullptr && !tls->client.empty()) {
         headers.set(codec::Field::x_forwarded_client_cert, tls->client);
-    } else if (!trust_) {
+    } else if (!proxy::trusts_caller(context)) {
         headers.remove(codec::Field::x_forwarded_client_cert);
     }
     return Verdict::proceed;

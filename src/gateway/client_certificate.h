@@ -8,12 +8,8 @@ namespace tl::gateway {
 
 class ClientCertificateFilter final : public proxy::Filter {
   public:
-    explicit ClientCertificateFilter(bool trust) : trust_(trust) {}
     std::string_view name() const override { return "client certificate"; }
     Verdict on_request(proxy::RequestContext& context) const override;
-
-  private:
-    bool trust_;
 };
 
 }  // namespace tl::gateway

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "codec/http1.h"
+#include "gateway/prefix_list.h"
 
 namespace tl::gateway {
 
@@ -133,6 +134,39 @@ const Object<TimeoutsConfig>& timeouts_schema() {
     return schema;
 }
 
+const Object<TrustedProxiesConfig>& trusted_proxies_schema() {
+    static const auto schema = Object<TrustedProxiesConfig>("the proxies in front of the gateway")
+                                   .position(&TrustedProxiesConfig::at)
+                                   .field("from", &TrustedProxiesConfig::from, prefix_list().at_least(1))
+                                   .required()
+                                   .doc("Their addresses or networks.")
+                                   .example("[10.0.0.0/8]")
+                                   .field("by", &TrustedProxiesConfig::by,
+                                          manifest::one_of<ProxyWord>({{"x_forwarded_for", ProxyWord::x_forwarded_for},
+                                                                       {"forwarded", ProxyWord::forwarded}}))
+                                   .doc("The field in which they name the client. The other one is never believed.");
+    return schema;
+}
+
+const Object<ProxyProtocolConfig>& proxy_protocol_schema() {
+    static const auto schema =
+        Object<ProxyProtocolConfig>("the balancers that speak the PROXY protocol")
+            .field("from", &ProxyProtocolConfig::from, prefix_list().at_least(1))
+            .required()
+            .doc("Their addresses or networks; headers of others are not read.")
+            .example("[10.0.0.0/8]")
+            .field("required", &ProxyProtocolConfig::required, manifest::boolean())
+            .doc("A connection of theirs without a header is closed; else it is served as the balancer's own.");
+    return schema;
+}
+
+void check_trust(const GatewayConfig& config, manifest::Position /*at*/, manifest::Diagnostics& diagnostics) {
+    if (!config.trust_forwarded || !config.trusted_proxies) return;
+    diagnostics.error(config.trusted_proxies->at,
+                      "trust_forwarded believes everybody, so trusted_proxies says nothing more",
+                      "leave trust_forwarded out");
+}
+
 }  // namespace
 
 std::expected<net::Address, std::string> parse_listen(std::string_view text) {
@@ -167,6 +201,12 @@ const Object<GatewayConfig>& gateway_schema() {
             .doc(
                 "Connections of clients on this machine skip TCP where the kernel and the rights allow it. All of them "
                 "must use their sockets plainly: see docs/acceleration.md.")
+            .field("trusted_proxies", &GatewayConfig::trusted_proxies, trusted_proxies_schema().or_scalar("from"))
+            .doc("Networks of proxies in front: the client is the last address of their list that is none of them.")
+            .default_is("none: the client is who connects")
+            .field("proxy_protocol", &GatewayConfig::proxy_protocol, proxy_protocol_schema().or_scalar("from"))
+            .doc("Networks of load balancers that name the client by the PROXY protocol, version 1 or 2.")
+            .default_is("not spoken")
             .field("limits", &GatewayConfig::limits, limits_schema())
             .doc("What a client may send.")
             .field("timeouts", &GatewayConfig::timeouts, timeouts_schema())
@@ -176,7 +216,8 @@ const Object<GatewayConfig>& gateway_schema() {
             .field("routes", &GatewayConfig::routes, list_of(route_schema()))
             .doc("What is reachable from outside; everything else is a 404.")
             .field("tcp", &GatewayConfig::tcp, list_of(tcp_listen_schema()).at_most(1000))
-            .doc("Ports whose connections go to services that speak TCP, such as databases.");
+            .doc("Ports whose connections go to services that speak TCP, such as databases.")
+            .validate(check_trust);
     return schema;
 }
 
@@ -189,6 +230,12 @@ uint16_t https_port(const GatewayConfig& config) {
         if (speaks_tls(listen.value, config)) return listen.value.address.port();
     }
     return 0;
+}
+
+http::ProxyProtocolPtr proxy_protocol(const GatewayConfig& config) {
+    if (!config.proxy_protocol) return nullptr;
+    return std::make_shared<const http::ProxyProtocol>(
+        http::ProxyProtocol{net::PrefixSet{config.proxy_protocol->from}, config.proxy_protocol->required});
 }
 
 net::TlsLimits tls_limits(const GatewayConfig& config) {

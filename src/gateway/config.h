@@ -10,8 +10,10 @@
 #include "gateway/tcp_config.h"
 #include "gateway/tls_config.h"
 #include "http/message.h"
+#include "http/proxied.h"
 #include "manifest/schema.h"
 #include "net/address.h"
+#include "net/prefix_set.h"
 #include "net/tls.h"
 #include "proxy/route.h"
 #include "proxy/traffic_config.h"
@@ -54,12 +56,27 @@ struct TimeoutsConfig {
     base::Duration handshake = std::chrono::seconds{10};
 };
 
+enum class ProxyWord : uint8_t { x_forwarded_for, forwarded };
+
+struct TrustedProxiesConfig {
+    manifest::Position at;
+    std::vector<net::Prefix> from;
+    ProxyWord by = ProxyWord::x_forwarded_for;
+};
+
+struct ProxyProtocolConfig {
+    std::vector<net::Prefix> from;
+    bool required = true;
+};
+
 struct GatewayConfig {
     std::vector<manifest::Located<Listen>> listen;
     std::optional<TlsConfig> tls;
     std::optional<uint32_t> threads;  // data cores
     bool trust_forwarded = false;
     bool accelerate = false;  // clients on this machine may be joined
+    std::optional<TrustedProxiesConfig> trusted_proxies;
+    std::optional<ProxyProtocolConfig> proxy_protocol;
     LimitsConfig limits;
     TimeoutsConfig timeouts;
     Policies policies;  // of every route
@@ -80,6 +97,8 @@ struct GatewayConfig {
 [[nodiscard]] uint16_t https_port(const GatewayConfig& config);
 
 [[nodiscard]] http::ServerLimits server_limits(const GatewayConfig& config);
+// nullptr: not spoken.
+[[nodiscard]] http::ProxyProtocolPtr proxy_protocol(const GatewayConfig& config);
 [[nodiscard]] net::TlsLimits tls_limits(const GatewayConfig& config);
 // The parts of a route that match; the error says what is wrong with its path.
 [[nodiscard]] base::Result<proxy::RouteRule> make_rule(const RouteConfig& config);

@@ -12,17 +12,17 @@ namespace tl::gateway {
 namespace {
 
 // The filters of every public route that see a request before its policies, with the reason for the place.
-std::vector<FilterPtr> first_filters(const GatewayConfig& config) {
+std::vector<FilterPtr> first_filters() {
     return {
         // Before whatever may ask who the client is, so that nobody sees what a client claims of itself.
-        std::make_shared<ClientCertificateFilter>(config.trust_forwarded),
+        std::make_shared<ClientCertificateFilter>(),
     };
 }
 
-std::vector<FilterPtr> last_filters(const GatewayConfig& config) {
+std::vector<FilterPtr> last_filters() {
     return {
         // Last before the service, so that no later filter sees or forges the client's own claims about its address.
-        std::make_shared<ForwardedFilter>(config.trust_forwarded),
+        std::make_shared<ForwardedFilter>(),
     };
 }
 
@@ -70,10 +70,14 @@ proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context
     door->development = context.development;
     door->show_trace = true;
     door->trusts_callers = config.trust_forwarded;
+    if (config.trusted_proxies) {
+        door->trusted_proxies = net::PrefixSet{config.trusted_proxies->from};
+        door->client_in_forwarded = config.trusted_proxies->by == ProxyWord::forwarded;
+    }
     door->https_port = config.tls && config.tls->redirect ? https_port(config) : uint16_t{0};
     door->zone = context.names->intern(context.zone);
-    const auto first = first_filters(config);
-    const auto last = last_filters(config);
+    const auto first = first_filters();
+    const auto last = last_filters();
     std::vector<proxy::Route> routes;
     for (const RouteConfig& one : config.routes) {
         proxy::Route& route = routes.emplace_back(make_route(one, context));

@@ -1,38 +1,16 @@
 #include "gateway/forwarded.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <algorithm>
-#include <charconv>
+
+#include "gateway/client_ip.h"
+#include "proxy/client.h"
+#include "proxy/door.h"
 
 namespace tl::gateway {
 
 using codec::Field;
 
 namespace {
-
-// inet_ntop is a printf: a tenth of this proxy's own time. Returns the length.
-size_t write_v4(const net::Address& peer, char* out) {
-    const uint32_t ip = ntohl(reinterpret_cast<const sockaddr_in*>(peer.raw())->sin_addr.s_addr);
-    char* at = out;
-    for (int shift = 24; shift >= 0; shift -= 8) {
-        if (at != out) *at++ = '.';
-        at = std::to_chars(at, at + 3, (ip >> shift) & 255U).ptr;
-    }
-    return static_cast<size_t>(at - out);
-}
-
-// The client's IP in the request's arena; "unknown" on a Unix socket (RFC 7239 6).
-std::string_view client_ip(proxy::RequestContext& context) {
-    const net::Address& peer = context.exchange->peer();
-    char* const text = context.arena.allocate(INET6_ADDRSTRLEN);
-    if (peer.family() == AF_INET) return {text, write_v4(peer, text)};
-    const void* ip = nullptr;
-    if (peer.family() == AF_INET6) ip = &reinterpret_cast<const sockaddr_in6*>(peer.raw())->sin6_addr;
-    if (ip == nullptr || inet_ntop(peer.family(), ip, text, INET6_ADDRSTRLEN) == nullptr) return "unknown";
-    return text;
-}
 
 // All lines of a list field as one value (RFC 9110 5.3), with `last` behind them.
 std::string_view extend(const codec::HeaderTable& headers, Field field, std::string_view last, base::Arena& arena) {
@@ -44,39 +22,53 @@ std::string_view extend(const codec::HeaderTable& headers, Field field, std::str
     return all.empty() ? last : arena.concat(all, ", ", last);
 }
 
+// RFC 7239 4.
+std::string_view element(std::string_view ip, std::string_view host, std::string_view proto, base::Arena& arena) {
+    const bool v6 = ip.find(':') != std::string_view::npos;
+    return v6 ? arena.concat("for=\"[", ip, "]\";host=\"", host, "\";proto=", proto)
+              : arena.concat("for=", ip, ";host=\"", host, "\";proto=", proto);
+}
+
 }  // namespace
 
 proxy::Filter::Verdict ForwardedFilter::on_request(proxy::RequestContext& context) const {
     codec::HeaderTable& headers = context.head().headers;
     base::Arena& arena = context.arena;
-    const std::string_view ip = client_ip(context);
+    const bool trusted = proxy::trusts_caller(context);
+    const std::string_view ip = ip_text(context.exchange->peer(), arena);
     const std::string_view host = context.head().authority;
     const std::string_view proto = context.exchange->tls() != nullptr ? "https" : "http";
-    const bool v6 = ip.find(':') != std::string_view::npos;
-    std::string_view forwarded = v6 ? arena.concat("for=\"[", ip, "]\";host=\"", host, "\";proto=", proto)
-                                    : arena.concat("for=", ip, ";host=\"", host, "\";proto=", proto);
     std::string_view chain = ip;
-    if (trust_) {
+    std::string_view forwarded = element(ip, host, proto, arena);
+    if (context.from_proxy) {
+        // Of the two fields the trusted proxy writes one. The other would be passed on by it as the client made it up,
+        // so it is written anew, with the client that was found.
+        const std::string_view client = ip_text(context.client_address(), arena);
+        const bool by_forwarded = context.door.client_in_forwarded;
+        chain = by_forwarded ? client : extend(headers, Field::x_forwarded_for, ip, arena);
+        forwarded = by_forwarded ? extend(headers, Field::forwarded, forwarded, arena)
+                                 : element(client, host, proxy::is_secure(context) ? "https" : "http", arena);
+    } else if (trusted) {
         chain = extend(headers, Field::x_forwarded_for, ip, arena);
         forwarded = extend(headers, Field::forwarded, forwarded, arena);
     }
     // What is said here is said anew; the rest a client may not say at all.
-    const auto unwanted = [this](const codec::Header& header) {
+    const auto unwanted = [trusted](const codec::Header& header) {
         switch (header.field) {
             case Field::forwarded:
             case Field::x_forwarded_for: return true;
             case Field::x_forwarded_host:
             case Field::x_forwarded_port:
             case Field::x_forwarded_proto:
-            case Field::x_real_ip: return !trust_;
+            case Field::x_real_ip: return !trusted;
             default: return false;
         }
     };
     if (std::ranges::any_of(headers, unwanted)) headers.remove_if(unwanted);
     headers.add(Field::forwarded, forwarded);
     headers.add(Field::x_forwarded_for, chain);
-    if (!trust_ || headers.find(Field::x_forwarded_host) == nullptr) headers.add(Field::x_forwarded_host, host);
-    if (!trust_ || headers.find(Field::x_forwarded_proto) == nullptr) headers.add(Field::x_forwarded_proto, proto);
+    if (headers.find(Field::x_forwarded_host) == nullptr) headers.add(Field::x_forwarded_host, host);
+    if (headers.find(Field::x_forwarded_proto) == nullptr) headers.add(Field::x_forwarded_proto, proto);
     return Verdict::proceed;
 }
 

@@ -8,12 +8,8 @@ namespace tl::gateway {
 
 class ForwardedFilter final : public proxy::Filter {
   public:
-    explicit ForwardedFilter(bool trust) : trust_(trust) {}
     std::string_view name() const override { return "forwarded"; }
     Verdict on_request(proxy::RequestContext& context) const override;
-
-  private:
-    bool trust_;
 };
 
 }  // namespace tl::gateway

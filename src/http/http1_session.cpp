@@ -22,8 +22,9 @@ bool forbids_body(uint16_t status) { return status < 200 || status == 204 || sta
 
 }  // namespace
 
-Http1Session::Http1Session(Server& server, std::unique_ptr<net::Stream> stream, base::Buffer early)
-    : server_(&server), stream_(std::move(stream)), peer_(stream_->peer()), in_(std::move(early)) {}
+Http1Session::Http1Session(Server& server, std::unique_ptr<net::Stream> stream, const net::Address& peer,
+                           base::Buffer early)
+    : server_(&server), stream_(std::move(stream)), peer_(peer), in_(std::move(early)) {}
 
 rt::Task<void> Http1Session::run() {
     Next next = Next::request;

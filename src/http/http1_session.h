@@ -13,8 +13,9 @@ namespace tl::http {
 
 class Http1Session {
   public:
-    // `early`: what was read already, to find out the version.
-    Http1Session(Server& server, std::unique_ptr<net::Stream> stream, base::Buffer early);
+    // `peer`: whose connection it is, which a balancer in front may have said. `early`: what was read already, to find
+    // out the version.
+    Http1Session(Server& server, std::unique_ptr<net::Stream> stream, const net::Address& peer, base::Buffer early);
 
     [[nodiscard]] rt::Task<void> run();
 

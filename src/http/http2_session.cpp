@@ -15,12 +15,12 @@ constexpr std::array<uint8_t, 8> kDrainPing{'d', 'r', 'a', 'i', 'n', 'i', 'n', '
 
 }  // namespace
 
-Http2ServerSession::Http2ServerSession(Server& server, std::unique_ptr<net::Stream> stream)
+Http2ServerSession::Http2ServerSession(Server& server, std::unique_ptr<net::Stream> stream, const net::Address& peer)
     : Http2Connection(Role::server, std::move(stream),
                       {server.limits_.http2, server.limits_.head, server.limits_.write_idle}, &server.hard_cancel_,
                       &server.notice_cancel_),
       server_(&server),
-      peer_(stream_->peer()),
+      peer_(peer),
       idle_since_(rt::this_loop().now()) {}
 
 rt::Task<void> Http2ServerSession::run(base::Buffer early) {

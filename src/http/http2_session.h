@@ -16,7 +16,7 @@ class Http2ServerExchange;
 
 class Http2ServerSession final : public Http2Connection {
   public:
-    Http2ServerSession(Server& server, std::unique_ptr<net::Stream> stream);
+    Http2ServerSession(Server& server, std::unique_ptr<net::Stream> stream, const net::Address& peer);
 
     // `early`: what was read to find out the version.
     [[nodiscard]] rt::Task<void> run(base::Buffer early);

@@ -15,13 +15,15 @@ constexpr base::Duration kLastLook = std::chrono::milliseconds{50};  // for idle
 constexpr unsigned kMostQueued = 4096;  // the backlog: more only come while the queue is emptied
 
 // Frames of their own: an idle connection of one version must not hold the memory of the other's session.
-rt::Task<void> run_http1(Server& server, std::unique_ptr<net::Stream> stream, base::Buffer early) {
-    Http1Session session{server, std::move(stream), std::move(early)};
+rt::Task<void> run_http1(Server& server, std::unique_ptr<net::Stream> stream, const net::Address& peer,
+                         base::Buffer early) {
+    Http1Session session{server, std::move(stream), peer, std::move(early)};
     co_await session.run();
 }
 
-rt::Task<void> run_http2(Server& server, std::unique_ptr<net::Stream> stream, base::Buffer early) {
-    Http2ServerSession session{server, std::move(stream)};
+rt::Task<void> run_http2(Server& server, std::unique_ptr<net::Stream> stream, const net::Address& peer,
+                         base::Buffer early) {
+    Http2ServerSession session{server, std::move(stream), peer};
     co_await session.run(std::move(early));
 }
 
@@ -35,14 +37,36 @@ base::Result<void> Server::start(int listener_fd) {
 
 void Server::serve(std::unique_ptr<net::Stream> stream) { run(std::move(stream), {}); }
 
-void Server::run(std::unique_ptr<net::Stream> stream, const ClientKey& counted) {
+void Server::run(std::unique_ptr<net::Stream> stream, const ClientKey& counted, bool announced) {
     if (gate_.is_closed()) return clients_.give(counted);
     ++stats_.accepted;
     ++stats_.open;
-    gate_.spawn("session", run_session(std::move(stream)), [this, counted] {
-        --stats_.open;
-        clients_.give(counted);
-    });
+    const net::Address peer = stream->peer();
+    gate_.spawn("session", announced ? run_announced(std::move(stream)) : run_session(std::move(stream), peer),
+                [this, counted] {
+                    --stats_.open;
+                    clients_.give(counted);
+                });
+}
+
+// The peer is a balancer: the client that it names is the one that is counted.
+rt::Task<void> Server::run_announced(std::unique_ptr<net::Stream> stream) {
+    const ProxyProtocolPtr rule = proxied_;
+    const rt::Wait wait = rt::this_loop().within(limits_.head_deadline, &idle_cancel_);
+    const auto announced = co_await read_announced(*stream, rule->required, wait);
+    if (!announced) {
+        ++stats_.refused_heads;
+        co_return;
+    }
+    const net::Address peer = *announced ? **announced : stream->peer();
+    const uint32_t most = *announced ? limits_.connections_per_client : 0;
+    const ClientKey client = most == 0 ? ClientKey{} : ClientKey::of(peer);
+    if (!clients_.take(client, most)) {
+        ++stats_.turned_away;
+        co_return;
+    }
+    co_await run_session(std::move(stream), peer);
+    clients_.give(client);
 }
 
 void Server::set_tls(net::TlsServerPtr tls, const net::TlsLimits& limits) {
@@ -56,15 +80,15 @@ void Server::set_tls(net::TlsServerPtr tls, const net::TlsLimits& limits) {
 }
 
 // Which version the client speaks was agreed on under TLS, or is known by its first bytes.
-rt::Task<void> Server::run_session(std::unique_ptr<net::Stream> stream) {
+rt::Task<void> Server::run_session(std::unique_ptr<net::Stream> stream, net::Address peer) {
     if (secure_) stream = co_await secure(*tls_, std::move(stream), &hard_cancel_);
     if (stream == nullptr) co_return;
     base::Buffer early;
     const rt::Wait wait = rt::this_loop().within(limits_.head_deadline, &idle_cancel_);
     const Version version = co_await choose_version(*stream, stream->alpn(), early, wait);
     switch (version) {
-        case Version::http1: co_return co_await run_http1(*this, std::move(stream), std::move(early));
-        case Version::http2: co_return co_await run_http2(*this, std::move(stream), std::move(early));
+        case Version::http1: co_return co_await run_http1(*this, std::move(stream), peer, std::move(early));
+        case Version::http2: co_return co_await run_http2(*this, std::move(stream), peer, std::move(early));
         case Version::foreign: ++stats_.refused_heads; break;
         case Version::none: break;
     }
@@ -72,10 +96,11 @@ rt::Task<void> Server::run_session(std::unique_ptr<net::Stream> stream) {
 
 // Beyond a cap a connection is closed at once: the client sees it and can go elsewhere.
 void Server::admit(std::unique_ptr<net::Stream> stream) {
-    const uint32_t most = limits_.connections_per_client;
+    const bool announced = proxied_ != nullptr && proxied_->from.contains(stream->peer());
+    const uint32_t most = announced ? 0 : limits_.connections_per_client;
     const ClientKey client = most == 0 ? ClientKey{} : ClientKey::of(stream->peer());
     if (stats_.open < most_connections_ && clients_.take(client, most)) {
-        run(std::move(stream), client);
+        run(std::move(stream), client, announced);
     } else {
         ++stats_.turned_away;
     }

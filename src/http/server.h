@@ -8,6 +8,7 @@
 #include "base/buffer.h"
 #include "http/client_counts.h"
 #include "http/exchange.h"
+#include "http/proxied.h"
 #include "net/listener.h"
 #include "net/tls.h"
 #include "rt/gate.h"
@@ -66,6 +67,8 @@ class Server {
     void set_tls(net::TlsServerPtr tls, const net::TlsLimits& limits = {});
     // Connections from now on may be joined with their clients (net/shortcut.h). After start().
     void set_shortcut(const net::Shortcut& shortcut) { listener_.set_shortcut(shortcut); }
+    // Whose word about clients counts for new connections; nullptr: nobody's (the default).
+    void set_proxy_protocol(ProxyProtocolPtr rule) { proxied_ = std::move(rule); }
     // Stops accepting, lets requests in flight finish (their connections close after the answer, idle ones at once)
     // until `deadline`, then cancels and resets what is left.
     [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline);
@@ -94,8 +97,9 @@ class Server {
     [[nodiscard]] rt::Task<void> empty_queue();
     [[nodiscard]] rt::Task<void> finish(base::TimePoint deadline);
     void admit(std::unique_ptr<net::Stream> stream);
-    void run(std::unique_ptr<net::Stream> stream, const ClientKey& counted);
-    [[nodiscard]] rt::Task<void> run_session(std::unique_ptr<net::Stream> stream);
+    void run(std::unique_ptr<net::Stream> stream, const ClientKey& counted, bool announced = false);
+    [[nodiscard]] rt::Task<void> run_announced(std::unique_ptr<net::Stream> stream);
+    [[nodiscard]] rt::Task<void> run_session(std::unique_ptr<net::Stream> stream, net::Address peer);
 
     Handler* handler_;
     Refusal* refusal_ = nullptr;
@@ -106,6 +110,7 @@ class Server {
     net::Listener listener_;
     std::unique_ptr<net::TlsAcceptor> tls_;  // made when first needed; handshakes may use it until the end
     bool secure_ = false;
+    ProxyProtocolPtr proxied_;
     rt::Gate gate_;
     bool draining_ = false;                    // no connection is kept after its next answer
     rt::Cancel idle_cancel_;                   // drain: idle sessions end

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "proxy/client.h"
 #include "proxy/door.h"
 
 namespace tl::proxy {
@@ -61,7 +62,7 @@ std::string_view write_grpc_timeout(base::Duration left, base::Arena& arena) {
 
 base::TimePoint deadline_of(RequestContext& context) {
     const base::TimePoint ours = base::deadline_after(context.began, context.route->traffic.timeout);
-    const bool trusted = context.door.trusts_callers;
+    const bool trusted = trusts_caller(context);
     base::TimePoint deadline = std::min(ours, context.deadline);
     context.shortened = deadline < ours;
     if (!trusted && !context.grpc) return deadline;

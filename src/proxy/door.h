@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "net/prefix_set.h"
 #include "proxy/route_table.h"
 #include "proxy/tcp_route.h"
 #include "telemetry/record.h"
@@ -23,7 +24,10 @@ struct Door {
     bool show_trace = false;      // X-Trace-Id on every answer
     // What callers say of deadlines and tries is believed: they are workloads of ours, or a proxy of our own.
     bool trusts_callers = false;
-    uint16_t https_port = 0;  // not 0: clients without TLS are sent there instead of being served
+    // Proxies in front of the gateway; by whose word a request has another client than its peer.
+    net::PrefixSet trusted_proxies;
+    bool client_in_forwarded = false;  // these name it in Forwarded, not in X-Forwarded-For
+    uint16_t https_port = 0;           // not 0: clients without TLS are sent there instead of being served
 };
 using DoorPtr = std::shared_ptr<const Door>;
 

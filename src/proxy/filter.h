@@ -8,6 +8,7 @@
 // on_request was called sees on_response also when another one has answered in the service's place.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -39,6 +40,8 @@ class Filter {
     // The request's body is gathered for on_body and on_answer when one of these is not 0: its bytes at most (413
     // beyond it). Asked once, when the route is made.
     [[nodiscard]] virtual size_t most_body() const { return 0; }
+    // Bytes of a request's body that go on while it streams (413 beyond them). Asked once, when the route is made.
+    [[nodiscard]] virtual uint64_t most_streamed() const { return std::numeric_limits<uint64_t>::max(); }
     // Behind all on_request, with the whole body, which may be changed; of requests that have one. Does not wait.
     [[nodiscard]] virtual Verdict on_body(RequestContext& /*context*/, std::string& /*body*/) const {
         return Verdict::proceed;

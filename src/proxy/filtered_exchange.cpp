@@ -66,15 +66,30 @@ BodyLength FilteredExchange::request_length() const {
     return {BodyLength::Kind::known, body_.size()};
 }
 
+// A chunked body does not say beforehand how long it will be.
+base::Result<Piece> FilteredExchange::counted(base::Result<Piece> piece) {
+    if (!piece) return piece;
+    streamed_ += piece->data.size();
+    const uint64_t most = context_->route->most_streamed;
+    if (streamed_ <= most) return piece;
+    base::Error error{.code = base::Code::too_large,
+                      .context = fmt::format("this route takes bodies of {} bytes", most)};
+    return base::fail(std::move(error).at(base::Side::downstream));
+}
+
 std::optional<base::Result<Piece>> FilteredExchange::try_read() {
-    if (!gathered_) return client_->try_read();
+    if (!gathered_) {
+        auto piece = client_->try_read();
+        if (piece) piece = counted(std::move(*piece));
+        return piece;
+    }
     return Piece{body_, true};
 }
 
 rt::Task<base::Result<Piece>> FilteredExchange::read(rt::Wait wait) {
     if (gathered_) co_return Piece{body_, true};
     auto piece = co_await client_->read(wait);
-    co_return piece;
+    co_return counted(std::move(piece));
 }
 
 rt::Task<base::Result<void>> FilteredExchange::send_informational(const http::OutgoingResponse& response) {
@@ -86,6 +101,8 @@ void FilteredExchange::choose_transforms(const http::OutgoingResponse& response)
     headers_ = *response.headers;
     status_ = response.status;
     reason_ = response.reason;
+    context_->answer_length.reset();
+    if (response.length.kind == BodyLength::Kind::known) context_->answer_length = response.length.bytes;
     for (const auto& filter : std::views::reverse(context_->route->filters)) {
         if (!filter->transforms()) continue;
         if (auto transform = filter->body_transform(*context_, status_, headers_)) {

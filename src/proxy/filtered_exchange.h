@@ -42,6 +42,7 @@ class FilteredExchange final : public http::ServerExchange {
     rt::Cancel& cancel() override { return client_->cancel(); }
 
   private:
+    [[nodiscard]] base::Result<http::Piece> counted(base::Result<http::Piece> piece);
     void choose_transforms(const http::OutgoingResponse& response);
     [[nodiscard]] base::Result<void> run_transforms(std::string_view data, bool end);
     [[nodiscard]] rt::Task<base::Result<void>> send_on(bool end, const codec::HeaderTable* trailers);
@@ -51,6 +52,7 @@ class FilteredExchange final : public http::ServerExchange {
     http::ServerExchange* client_;
     std::string body_;
     bool gathered_ = false;
+    uint64_t streamed_ = 0;  // of the request's body
 
     // Of the answer. `chain_` in the order in which its body passes.
     std::vector<std::unique_ptr<BodyTransform>> chain_;

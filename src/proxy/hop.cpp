@@ -64,10 +64,15 @@ std::string_view connection_of(const HeaderTable& headers, base::Arena& arena) {
     return all;
 }
 
+// Names no field that would have to go.
+bool is_plain(std::string_view connection) {
+    return connection.empty() || base::iequals(connection, "keep-alive") || base::iequals(connection, "close") ||
+           base::iequals(connection, "upgrade");
+}
+
 void remove_hop_by_hop(HeaderTable& headers, base::Arena& arena) {
     const std::string_view connection = connection_of(headers, arena);
-    const bool plain = connection.empty() || base::iequals(connection, "keep-alive") ||
-                       base::iequals(connection, "close") || base::iequals(connection, "upgrade");
+    const bool plain = is_plain(connection);
     const auto unwanted = [&](const codec::Header& header) {
         if (is_hop_by_hop(header.field)) return true;
         return !plain && !is_protected(header.field) && names_field(connection, header.name);
@@ -95,8 +100,18 @@ void begin_trace(RequestContext& context, base::Random& random) {
     record.caller = context.door.caller;
     record.set_method(static_cast<uint8_t>(head.method), head.method_text);
     record.path.set(head.path);
-    record.client = telemetry::ClientAddress::from(context.exchange->peer().raw());
+    record.client = telemetry::ClientAddress::from(context.client_address().raw());
     record.request_id.set(head.headers.value(Field::x_request_id));
+}
+
+void drop_connection_options(RequestContext& context) {
+    codec::RequestHead& head = context.head();
+    const std::string_view connection = connection_of(head.headers, context.arena);
+    if (is_plain(connection)) return;
+    head.headers.remove_if([&](const codec::Header& header) {
+        return !is_hop_by_hop(header.field) && !is_protected(header.field) && names_field(connection, header.name);
+    });
+    head.headers.set(Field::connection, head.upgrade ? "upgrade" : "close");  // for the next hop it is written anew
 }
 
 bool accepts_trailers(const HeaderTable& headers) {

@@ -2,6 +2,7 @@
 
 #include <ranges>
 
+#include "proxy/client.h"
 #include "proxy/filter.h"
 #include "proxy/filtered_exchange.h"
 #include "proxy/forward.h"
@@ -76,6 +77,7 @@ rt::Task<void> serve(Engine& engine, RequestContext& context) {
     if (context.web != nullptr) translate_web(engine, context);
     std::unique_ptr<FilteredExchange> filtered;
     http::ServerExchange* const client = context.exchange;
+    drop_connection_options(context);
     if (context.route->filters_body) filtered = std::make_unique<FilteredExchange>(context);
     Filter::Verdict verdict = pass_filters(context);
     while (verdict == Filter::Verdict::wait) {
@@ -129,6 +131,7 @@ rt::Task<void> DoorHandler::take(http::ServerExchange& exchange, codec::GrpcKind
                            .grpc = kind == codec::GrpcKind::grpc,
                            .web = web};
     ++engine_->metrics().door(door->kind).in_flight;
+    if (!door->trusted_proxies.empty()) name_client(context);
     begin_trace(context, rt::this_loop().random());
 
     if (door->https_port != 0 && exchange.tls() == nullptr) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/arena.h"
@@ -39,6 +40,9 @@ struct RequestContext {
     size_t filters_seen = 0;                       // of the route's: those that have seen the request
     IdentityPtr identity;                          // who calls, once a policy knows; nullptr before
     const net::Address* client = nullptr;          // who calls, where the peer is a proxy that we trust
+    std::unique_ptr<net::Address> named_client;    // where `client` points to
+    bool from_proxy = false;                       // the peer is a trusted proxy
+    std::optional<uint64_t> answer_length;         // of the answer's body, where it is known before it is sent
     bool idempotent = false;                       // may be sent twice
     bool shortened = false;                        // the caller gives it less time than the route does
     bool grpc = false;                             // a call of gRPC, as the service gets it

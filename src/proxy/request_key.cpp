@@ -45,7 +45,7 @@ uint64_t hash_of_client(const net::Address& peer) {
 
 std::optional<uint64_t> hash_of(const RequestContext& context, const RequestKey& key) {
     switch (key.kind) {
-        case Kind::client: return hash_of_client(context.exchange->peer());
+        case Kind::client: return hash_of_client(context.client_address());
         case Kind::path: return base::hash(context.path);
         case Kind::header: {
             const codec::Header* const header = context.head().headers.find(key.name);

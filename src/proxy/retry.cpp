@@ -4,6 +4,7 @@
 #include <charconv>
 #include <ctime>
 
+#include "proxy/client.h"
 #include "proxy/door.h"
 #include "rt/loop.h"
 
@@ -104,7 +105,7 @@ bool Retry::allowed(Used used) {
 
 bool Retry::nested() {
     if (!nested_) {
-        nested_ = context_->door.trusts_callers && context_->head().headers.find(kRequestAttempt) != nullptr;
+        nested_ = trusts_caller(*context_) && context_->head().headers.find(kRequestAttempt) != nullptr;
     }
     return *nested_;
 }

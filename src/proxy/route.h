@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,10 +49,11 @@ struct Route {
     TrafficRule traffic;
     ShapingPtr shaping;                                  // nullptr: nothing of the kind
     std::vector<std::shared_ptr<const Filter>> filters;  // in the order in which they see the request
-    size_t most_body = 0;       // of the request, which filters want to see whole; 0: none does
-    bool filters_body = false;  // a FilteredExchange is needed
-    size_t index = 0;           // in the configuration that it was made of
-    uint32_t id = 0;            // name ids of telemetry
+    size_t most_body = 0;  // of the request, which filters want to see whole; 0: none does
+    uint64_t most_streamed = std::numeric_limits<uint64_t>::max();  // of the request's body
+    bool filters_body = false;                                      // a FilteredExchange is needed
+    size_t index = 0;                                               // in the configuration that it was made of
+    uint32_t id = 0;                                                // name ids of telemetry
     uint32_t service_id = 0;
     uint32_t series = 0;  // metric series
 };

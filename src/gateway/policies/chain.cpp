@@ -8,9 +8,25 @@ std::vector<FilterPtr> make_chain(const Policies& policies, const PolicyContext&
     const auto add = [&](const auto& policy, auto make) {
         if (policy) chain.push_back(make(*policy, context));
     };
+    // First of all with a request and last of all with its answer: what these say holds for refusals too.
+    add(policies.security_headers, make_security_headers_filter);
+    // Outside of all that reads or changes an answer: nobody else has to know that it is compressed.
+    add(policies.compress, make_compress_filter);
     // Before whatever may refuse: a preflight carries no credentials, and pages must be able to read refusals.
     add(policies.cors, make_cors_filter);
+    // The cheapest refusals go first: by the address (twice), by one field, by a number in the head.
+    add(policies.ip, make_ip_filter);
+    add(policies.geo, make_geo_filter);
+    add(policies.agents, make_agents_filter);
+    add(policies.size, make_size_filter);
+    // Behind whatever decides by the query that the client has sent.
+    add(policies.query, make_query_filter);
+    // Behind whoever decides by what the client has sent, in the form in which the service wants it.
+    add(policies.json, make_json_filter);
     chain.insert(chain.end(), last.begin(), last.end());
+    // Behind all that says something about the caller: these changes have the last word with the service, and the first
+    // with its answer.
+    add(policies.headers, make_headers_filter);
     return chain;
 }
 

@@ -7,7 +7,16 @@
 #include <string>
 #include <vector>
 
+#include "gateway/policies/agents.h"
+#include "gateway/policies/compress.h"
 #include "gateway/policies/cors.h"
+#include "gateway/policies/geo.h"
+#include "gateway/policies/headers.h"
+#include "gateway/policies/ip.h"
+#include "gateway/policies/json.h"
+#include "gateway/policies/query.h"
+#include "gateway/policies/security_headers.h"
+#include "gateway/policies/size.h"
 #include "manifest/names.h"
 #include "manifest/schema.h"
 
@@ -16,12 +25,30 @@ namespace tl::gateway {
 struct Policies {
     std::vector<manifest::Located<std::string>> off;  // of further out, which do not hold here
     std::optional<CorsConfig> cors;
+    std::optional<HeadersConfig> headers;
+    std::optional<QueryConfig> query;
+    std::optional<SecurityHeadersConfig> security_headers;
+    std::optional<IpConfig> ip;
+    std::optional<GeoConfig> geo;
+    std::optional<AgentsConfig> agents;
+    std::optional<SizeConfig> size;
+    std::optional<CompressConfig> compress;
+    std::optional<JsonConfig> json;
 };
 
 // Every policy: its key and its member. `visit(key, member)`.
 template <class Visit>
 void for_each_policy(Visit&& visit) {
     visit("cors", &Policies::cors);
+    visit("headers", &Policies::headers);
+    visit("query", &Policies::query);
+    visit("security_headers", &Policies::security_headers);
+    visit("ip", &Policies::ip);
+    visit("geo", &Policies::geo);
+    visit("agents", &Policies::agents);
+    visit("size", &Policies::size);
+    visit("compress", &Policies::compress);
+    visit("json", &Policies::json);
 }
 
 [[nodiscard]] const manifest::Object<Policies>& policies_schema();
@@ -49,6 +76,7 @@ struct EffectivePolicies {
 struct PolicyCheck {
     const manifest::Names& services;  // says itself what is wrong, with the nearest name
     std::string folder;               // of the manifest; relative files are in there
+    const proxy::PathPattern* path;   // of the route that says it; nullptr: said further out
     manifest::Diagnostics& diagnostics;
 };
 // Runs `check(const PolicyCheck&) const` of every policy that has one.
