@@ -70,7 +70,7 @@ void show(const EffectiveOptions& options, const gateway::RouteConfig& route, co
     const manifest::Node all = gateway::policies_schema().to_node(effective.policies);
     Json list = Json::array();
     std::string text =
-        fmt::format("{} to {}  ({}:{}:{})\n", name, route.to.value, file, route.at.line, route.at.column);
+        fmt::format("{} to {}  ({}:{}:{})\n", name, gateway::target_words(route), file, route.at.line, route.at.column);
     for (const auto& origin : effective.origins) {
         const manifest::Node* const values = all.find(origin.policy);
         if (values == nullptr) continue;
@@ -81,7 +81,8 @@ void show(const EffectiveOptions& options, const gateway::RouteConfig& route, co
     }
     if (effective.origins.empty()) text += "  no policies\n";
     if (options.json) {
-        fmt::print("{}\n", Json{{"route", name}, {"to", route.to.value}, {"policies", std::move(list)}}.dump(2));
+        fmt::print("{}\n",
+                   Json{{"route", name}, {"to", gateway::target_words(route)}, {"policies", std::move(list)}}.dump(2));
     } else {
         fmt::print("{}", text);
     }

@@ -9,6 +9,7 @@
 #include "app/tcp_checks.h"
 #include "app/tls_checks.h"
 #include "app/traffic_checks.h"
+#include "gateway/join/plan.h"
 #include "manifest/names.h"
 #include "proxy/route_table.h"
 #include "supervisor/call_order.h"
@@ -84,6 +85,7 @@ void check_routes(const Manifest& manifest, const Names& names, Diagnostics& dia
     std::vector<const gateway::RouteConfig*> of_rule;
     for (const gateway::RouteConfig& route : routes) {
         if (!route.to.value.empty()) names.check(route.to, "this route goes to", diagnostics);
+        if (route.join) gateway::check_join(*route.join, names, diagnostics);
         auto rule = gateway::make_rule(route);
         if (!rule) continue;  // its path was reported when it was read
         if (route.rewrite) {

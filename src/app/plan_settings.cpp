@@ -62,6 +62,16 @@ void compare_service(const NamedService& now, const NamedService& next, console:
     });
 }
 
+void compare_context(const std::string& name, const ContextConfig& now, const ContextConfig& next,
+                     console::PlanView& view) {
+    const Node before = gateway::policies_schema().to_node(now.policies);
+    const Node after = gateway::policies_schema().to_node(next.policies);
+    compare("policies", &before, &after, [&](const std::string& path, const Node* from, const Node* to) {
+        view.changes.push_back(
+            {"context", name, "change", fmt::format("{}: {} -> {}", path, text_of(from), text_of(to))});
+    });
+}
+
 }  // namespace
 
 void compare_settings(const Manifest& now, const Manifest& next, console::PlanView& view) {
@@ -74,6 +84,11 @@ void compare_settings(const Manifest& now, const Manifest& next, console::PlanVi
         const bool late = std::ranges::any_of(kAtStart, [&](std::string_view root) { return is_below(path, root); });
         if (late) view.warnings.push_back(path + " takes effect with the next `trunkline up` only");
     });
+    for (const auto& context : next.contexts) {
+        if (const ContextConfig* const old = now.contexts.find(context.name.value)) {
+            compare_context(context.name.value, *old, context.value, view);
+        }
+    }
     for (const NamedService& service : services_of(next)) {
         for (const NamedService& old : services_of(now)) {
             if (old.name->value == service.name->value) compare_service(old, service, view);

@@ -36,7 +36,9 @@ std::string set_keys(const manifest::Node& node, const std::string& prefix) {
         if (value.is_map()) text += set_keys(value, prefix + key + ".");
         if (value.is_list()) {
             std::vector<std::string> items;
-            for (const auto& item : value.items) items.push_back(item.text);
+            for (const auto& item : value.items) {
+                items.push_back(item.is_map() ? fmt::format("{{{}}}", set_keys(item, "").substr(2)) : item.text);
+            }
             text += fmt::format(", {}{} [{}]", prefix, key, base::join(items, ", "));
         }
         if (value.is_scalar() && !value.text.empty()) text += fmt::format(", {}{} {}", prefix, key, value.text);
@@ -54,12 +56,15 @@ std::map<std::string, std::string> routes_of(const Manifest& manifest) {
         for (const auto& [header, value] : route.headers) name += fmt::format(" [{}: {}]", header.value, value);
         for (const auto& [key, value] : route.query) name += fmt::format(" [?{}={}]", key.value, value);
         const std::string version = route.version ? route.version->value : "";
-        std::string what = fmt::format("to {}{}", route.to.value, route.rewrite ? " as " + route.rewrite->value : "");
+        std::string what =
+            fmt::format("to {}{}", gateway::target_words(route), route.rewrite ? " as " + route.rewrite->value : "");
         for (const std::string& line : proxy::describe_shaping({}, route.traffic.shaping, version)) what += ", " + line;
         proxy::TrafficOverride rest = route.traffic;
         rest.shaping = {};
         routes[name] = fmt::format("{}{}, priority {}", what,
                                    set_keys(proxy::traffic_override_schema().to_node(rest), ""), route.priority);
+        routes[name] += set_keys(gateway::policies_schema().to_node(route.policies), "policies.");
+        if (route.join) routes[name] += set_keys(gateway::join_schema().to_node(*route.join), "join.");
     }
     for (const gateway::TcpListenConfig& listen : manifest.gateway.tcp) {
         routes[gateway::tcp_route_name(listen)] =

@@ -252,7 +252,7 @@ rt::Task<std::vector<console::RouteView>> System::routes() {
                                 .host = rule->host,
                                 .path = route.path.value,
                                 .methods = route.methods,
-                                .to = route.to.value,
+                                .to = gateway::target_words(route),
                                 .rewrite = route.rewrite ? route.rewrite->value : "",
                                 .priority = route.priority};
         for (const auto& [name, value] : route.headers) {
@@ -263,7 +263,7 @@ rt::Task<std::vector<console::RouteView>> System::routes() {
         }
         proxy::TrafficRule traffic;
         for (const NamedService& service : services_of(loaded_->manifest)) {
-            if (service.name->value != view.to) continue;
+            if (service.name->value != route.to.value) continue;
             const proxy::TrafficConfig& config = service.config->mesh.traffic;
             traffic = config.request_rule();
             view.shaping = proxy::describe_shaping(config.shaping, route.traffic.shaping,

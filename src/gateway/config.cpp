@@ -1,5 +1,7 @@
 #include "gateway/config.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "codec/http1.h"
 #include "gateway/prefix_list.h"
@@ -51,6 +53,20 @@ std::optional<std::string> check_header_name(std::string_view name) {
     return "is no header name";
 }
 
+void check_target(const RouteConfig& route, manifest::Position at, manifest::Diagnostics& diagnostics) {
+    if (route.to.value.empty() && !route.join) {
+        diagnostics.error(at, "a route needs the key \"to\"",
+                          "add it, such as to: orders; or \"join\" for an answer of several services");
+    }
+    if (!route.join) return;
+    if (!route.to.value.empty())
+        diagnostics.error(route.to.at, "a route has either \"to\" or \"join\"", "take one of them out");
+    if (route.rewrite)
+        diagnostics.error(route.rewrite->at, "\"rewrite\" does nothing beside \"join\"",
+                          "each call has a path of its own");
+    if (route.version) diagnostics.error(route.version->at, "\"version\" does nothing beside \"join\"", "take it out");
+}
+
 const Object<RouteConfig>& route_schema() {
     static const auto schema =
         Object<RouteConfig>("a route")
@@ -71,8 +87,11 @@ const Object<RouteConfig>& route_schema() {
                    map_of(text("a parameter's value").any_scalar()).names(text("a query parameter")))
             .doc("Only with these query parameters; \"*\" for any value.")
             .field("to", &RouteConfig::to, manifest::dns_label("a service's name"))
-            .required()
             .doc("The service that gets the request.")
+            .default_is("required, unless there is `join`")
+            .field("join", &RouteConfig::join, join_schema())
+            .doc("Instead of one service: an answer made of calls to several.")
+            .default_is("none")
             .field("version", &RouteConfig::version, text("a version").any_scalar())
             .doc("Only this version of the service, whatever its split says.")
             .default_is("by the split")
@@ -85,7 +104,8 @@ const Object<RouteConfig>& route_schema() {
             .doc("Higher wins over more specific.")
             .field("policies", &RouteConfig::policies, policies_schema())
             .doc("What is done to requests of this route, and what is asked of them.")
-            .include(&RouteConfig::traffic, proxy::traffic_override_schema());
+            .include(&RouteConfig::traffic, proxy::traffic_override_schema())
+            .validate(check_target);
     return schema;
 }
 
@@ -257,6 +277,15 @@ http::ServerLimits server_limits(const GatewayConfig& config) {
     limits.rate = config.limits.rate;
     limits.connections_per_client = config.limits.connections_per_client;
     return limits;
+}
+
+std::string target_words(const RouteConfig& config) {
+    if (!config.join) return config.to.value;
+    std::vector<std::string> services;
+    for (const auto& call : config.join->calls) {
+        if (std::ranges::find(services, call.value.to.value) == services.end()) services.push_back(call.value.to.value);
+    }
+    return base::join(services, ", ") + " joined";
 }
 
 base::Result<proxy::RouteRule> make_rule(const RouteConfig& config) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/join/config.h"
 #include "gateway/policies/policies.h"
 #include "gateway/tcp_config.h"
 #include "gateway/tls_config.h"
@@ -27,7 +28,8 @@ struct RouteConfig {
     std::vector<std::string> methods;
     manifest::OrderedMap<std::string> headers;  // "*": present
     manifest::OrderedMap<std::string> query;
-    manifest::Located<std::string> to;
+    manifest::Located<std::string> to;  // "" with `join`
+    std::optional<JoinConfig> join;
     std::optional<manifest::Located<std::string>> version;  // of that service
     std::optional<manifest::Located<std::string>> rewrite;
     int priority = 0;
@@ -100,6 +102,8 @@ struct GatewayConfig {
 // nullptr: not spoken.
 [[nodiscard]] http::ProxyProtocolPtr proxy_protocol(const GatewayConfig& config);
 [[nodiscard]] net::TlsLimits tls_limits(const GatewayConfig& config);
+// Where requests go, for people: "orders", or "users, orders joined".
+[[nodiscard]] std::string target_words(const RouteConfig& config);
 // The parts of a route that match; the error says what is wrong with its path.
 [[nodiscard]] base::Result<proxy::RouteRule> make_rule(const RouteConfig& config);
 

@@ -5,6 +5,7 @@
 
 #include "gateway/client_certificate.h"
 #include "gateway/forwarded.h"
+#include "gateway/join/filter.h"
 #include "gateway/policies/chain.h"
 
 namespace tl::gateway {
@@ -88,7 +89,10 @@ proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context
             .route = route.rule.name,
             .target = [&](const std::string& service) { return make_target(service, route.rule.name, context); },
             .development = context.development};
-        proxy::set_filters(route, make_chain(effective.policies, policy_context, first, last));
+        auto filters = make_chain(effective.policies, policy_context, first, last);
+        // Last of all: it answers, and asks services in the client's name.
+        if (one.join) filters.push_back(make_join_filter(*one.join, policy_context, config.limits.body));
+        proxy::set_filters(route, std::move(filters));
     }
     door->routes = proxy::RouteTable::make(std::move(routes));
     return door;

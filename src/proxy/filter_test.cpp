@@ -124,10 +124,10 @@ class Joins final : public Filter {
     std::string_view name() const override { return "joins"; }
     bool answers() const override { return true; }
     rt::Task<Verdict> answer(RequestContext& context, std::string& /*body*/) const override {
-        const base::TimePoint deadline = rt::this_loop().now() + 1s;
-        const SubResponse first = co_await call_service(context, route, {.target = "/first?a=b"}, deadline);
-        const SubResponse second = co_await call_service(context, route, {.method = "POST", .body = "hi"}, deadline);
-        const SubResponse third = co_await call_service(context, route, {.most = 1}, deadline);
+        const rt::Wait wait = rt::this_loop().within(1s, &context.exchange->cancel());
+        const SubResponse first = co_await call_service(context, route, {.target = "/first?a=b"}, wait);
+        const SubResponse second = co_await call_service(context, route, {.method = "POST", .body = "hi"}, wait);
+        const SubResponse third = co_await call_service(context, route, {.most = 1}, wait);
         context.reply = std::make_unique<OwnReply>();
         context.reply->body = first.body + "+" + std::to_string(second.status) + second.body + "+" +
                               std::string{info(third.cause).code} + std::to_string(third.status) + third.body;

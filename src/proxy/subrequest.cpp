@@ -15,8 +15,8 @@ namespace {
 // The client's end of a request that nobody sent by a connection: its head and body are at hand, its answer is kept.
 class MemoryExchange final : public http::ServerExchange {
   public:
-    MemoryExchange(RequestContext& parent, const Subrequest& sent, SubResponse& answer)
-        : sent_(&sent), answer_(&answer), peer_(&parent.client_address()), cancel_(&parent.exchange->cancel()) {
+    MemoryExchange(RequestContext& parent, const Subrequest& sent, SubResponse& answer, rt::Cancel* cancel)
+        : sent_(&sent), answer_(&answer), peer_(&parent.client_address()), cancel_(cancel) {
         head_.method_text = sent.method;
         head_.method = codec::method_of(sent.method);
         head_.form = codec::TargetForm::origin;
@@ -120,15 +120,14 @@ std::string_view SubResponse::header(std::string_view name) const {
     return {};
 }
 
-rt::Task<SubResponse> call_service(RequestContext& parent, RoutePtr route, Subrequest request,
-                                   base::TimePoint deadline) {
+rt::Task<SubResponse> call_service(RequestContext& parent, RoutePtr route, Subrequest request, rt::Wait wait) {
     SubResponse answer;
-    MemoryExchange exchange{parent, request, answer};
+    MemoryExchange exchange{parent, request, answer, wait.cancel};
     RequestContext context{.exchange = &exchange,
                            .door = parent.door,
                            .began = rt::this_loop().now(),
                            .engine = parent.engine,
-                           .deadline = deadline};
+                           .deadline = wait.deadline};
     context.path = context.head().path;
     context.route = route.get();
     begin_record(context, parent);

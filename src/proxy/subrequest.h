@@ -34,9 +34,9 @@ struct SubResponse {
     [[nodiscard]] std::string_view header(std::string_view name) const;  // the first one; "" without
 };
 
-// Always an answer: what failed has a cause and the status of that cause. `parent` is the client's request; its cancel
-// and `deadline` end this one too.
+// Always an answer: what failed has a cause and the status of that cause. `parent` is the client's request; `wait` ends
+// this one, and watches the parent's cancel at least.
 [[nodiscard]] rt::Task<SubResponse> call_service(RequestContext& parent, RoutePtr route, Subrequest request,
-                                                 base::TimePoint deadline);
+                                                 rt::Wait wait);
 
 }  // namespace tl::proxy
