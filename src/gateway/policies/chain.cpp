@@ -10,6 +10,8 @@ std::vector<FilterPtr> make_chain(const Policies& policies, const PolicyContext&
     };
     // Before whatever may refuse: a preflight carries no credentials, and pages must be able to read refusals.
     add(policies.cors, make_cors_filter);
+    // Behind all that asks who calls and how often: judging a body is the dearest.
+    add(policies.openapi, make_openapi_filter);
     chain.insert(chain.end(), last.begin(), last.end());
     return chain;
 }

@@ -23,7 +23,10 @@ const manifest::Object<Policies>& policies_schema() {
             .example("[cors]")
             .field("cors", &Policies::cors, cors_schema().or_scalar("origins"))
             .doc("Which pages of other origins may call, by a browser.")
-            .default_is("none may");
+            .default_is("none may")
+            .field("openapi", &Policies::openapi, openapi_schema().or_scalar("file"))
+            .doc("Requests must be what an OpenAPI document says.")
+            .default_is("none");
     return schema;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gateway/policies/cors.h"
+#include "gateway/policies/openapi.h"
 #include "manifest/names.h"
 #include "manifest/schema.h"
 
@@ -16,12 +17,14 @@ namespace tl::gateway {
 struct Policies {
     std::vector<manifest::Located<std::string>> off;  // of further out, which do not hold here
     std::optional<CorsConfig> cors;
+    std::optional<OpenApiConfig> openapi;
 };
 
 // Every policy: its key and its member. `visit(key, member)`.
 template <class Visit>
 void for_each_policy(Visit&& visit) {
     visit("cors", &Policies::cors);
+    visit("openapi", &Policies::openapi);
 }
 
 [[nodiscard]] const manifest::Object<Policies>& policies_schema();
