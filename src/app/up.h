@@ -12,5 +12,6 @@ namespace tl::app {
 [[nodiscard]] int run_check(const CheckOptions& options);
 [[nodiscard]] int run_schema(const SchemaOptions& options);
 [[nodiscard]] int run_effective(const EffectiveOptions& options);
+[[nodiscard]] int run_import(const ImportOptions& options);
 
 }  // namespace tl::app

@@ -37,6 +37,9 @@ struct Arguments {
     std::string effective;  // the path of a request
     std::string method = "GET";
     std::string host;
+    std::string format;  // of what is imported
+    std::string to;
+    std::optional<std::string> base;
 };
 
 struct Command {
@@ -62,6 +65,8 @@ constexpr Command kCheck{"check", "Find all mistakes of the manifest, without st
                          "  trunkline check\n  trunkline check --defaults"};
 constexpr Command kSchema{"schema", "The JSON Schema of the manifest, for editors",
                           "  trunkline schema > trunkline.schema.json"};
+constexpr Command kImport{"import", "Lines for the manifest from what describes an API",
+                          "  trunkline import openapi orders.openapi.yaml --to orders >> routes.yaml"};
 constexpr Command kPlan{"plan", "What 'apply' would add, remove, change and restart", "  trunkline plan"};
 constexpr Command kApply{"apply", "Bring the running system to what the manifest says now", "  trunkline apply"};
 constexpr Command kUpgrade{"upgrade", "Go on as another version of Trunkline, losing no request and no service",
@@ -151,6 +156,15 @@ void Parser::add_changes() {
     CLI::App* check = add(kCheck);
     check->add_flag("--defaults", arguments.defaults, "Print the manifest with every default spelled out");
     add(kSchema);
+    CLI::App* import = add(kImport);
+    import->add_option("format", arguments.format, "openapi (3.0 or 3.1)")
+        ->required()
+        ->check(CLI::IsMember({"openapi"}).description(""))
+        ->type_name("FORMAT");
+    import->add_option("file", arguments.file, "The document")->required()->type_name("FILE");
+    import->add_option("--to", arguments.to, "The service that the routes lead to")->required()->type_name("SERVICE");
+    import->add_option("--base", arguments.base, "In front of the paths (default: the path of the document's server)")
+        ->type_name("PATH");
     add(kPlan);
     add(kApply);
     add(kRestart)->add_option("service", arguments.service, "The service")->required()->type_name("SERVICE");
@@ -274,6 +288,11 @@ int dispatch(const std::string& name, const Arguments& arguments, const LocalCom
     if (name == kSchema.name) return call(local.schema, SchemaOptions{.json = arguments.json}, name, terminal);
     if (name == kTakeOver.name) {
         return call(local.take_over, TakeOverOptions{.file = arguments.file, .json = arguments.json}, name, terminal);
+    }
+    if (name == kImport.name) {
+        const ImportOptions options{
+            .file = arguments.file, .to = arguments.to, .base = arguments.base, .json = arguments.json};
+        return call(local.import, options, name, terminal);
     }
     std::error_code ignored;
     auto project = find_project(arguments.manifest, std::filesystem::current_path(ignored).string());

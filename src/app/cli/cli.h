@@ -3,6 +3,7 @@
 // returns what it returns. Nothing here knows a room but console/'s views.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,6 +40,14 @@ struct EffectiveOptions {
     bool json = false;
 };
 
+// `trunkline import openapi FILE`.
+struct ImportOptions {
+    std::string file;
+    std::string to;                   // the service that the routes lead to
+    std::optional<std::string> base;  // in front of the paths; nothing: what the document says
+    bool json = false;
+};
+
 struct SchemaOptions {
     bool json = false;  // it is JSON anyway; on one line with this
 };
@@ -55,6 +64,7 @@ struct LocalCommands {
     int (*check)(const CheckOptions&) = nullptr;
     int (*schema)(const SchemaOptions&) = nullptr;
     int (*effective)(const EffectiveOptions&) = nullptr;
+    int (*import)(const ImportOptions&) = nullptr;
     int (*take_over)(const TakeOverOptions&) = nullptr;
 };
 

@@ -19,6 +19,9 @@ std::vector<FilterPtr> make_chain(const Policies& policies, const PolicyContext&
     add(policies.geo, make_geo_filter);
     add(policies.agents, make_agents_filter);
     add(policies.size, make_size_filter);
+    // What the client has sent is judged, not what becomes of it; behind all that asks who calls and how often, for
+    // judging a body is the dearest.
+    add(policies.openapi, make_openapi_filter);
     // Behind whatever decides by the query that the client has sent.
     add(policies.query, make_query_filter);
     // Behind whoever decides by what the client has sent, in the form in which the service wants it.

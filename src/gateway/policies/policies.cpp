@@ -50,7 +50,10 @@ const manifest::Object<Policies>& policies_schema() {
             .default_is("as services send them")
             .field("json", &Policies::json, json_policy_schema())
             .doc("Changes of JSON bodies; XML and forms to JSON and back.")
-            .default_is("left as they are");
+            .default_is("left as they are")
+            .field("openapi", &Policies::openapi, openapi_schema().or_scalar("file"))
+            .doc("Requests must be what an OpenAPI document says.")
+            .default_is("none");
     return schema;
 }
 

@@ -17,6 +17,7 @@
 #include "gateway/policies/query.h"
 #include "gateway/policies/security_headers.h"
 #include "gateway/policies/size.h"
+#include "gateway/policies/openapi.h"
 #include "manifest/names.h"
 #include "manifest/schema.h"
 
@@ -34,6 +35,7 @@ struct Policies {
     std::optional<SizeConfig> size;
     std::optional<CompressConfig> compress;
     std::optional<JsonConfig> json;
+    std::optional<OpenApiConfig> openapi;
 };
 
 // Every policy: its key and its member. `visit(key, member)`.
@@ -49,6 +51,7 @@ void for_each_policy(Visit&& visit) {
     visit("size", &Policies::size);
     visit("compress", &Policies::compress);
     visit("json", &Policies::json);
+    visit("openapi", &Policies::openapi);
 }
 
 [[nodiscard]] const manifest::Object<Policies>& policies_schema();
