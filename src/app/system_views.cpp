@@ -341,6 +341,7 @@ rt::Task<std::string> System::metrics() {
                                 left.count() / (24 * 60 * 60)});
     }
     ProtectionSummary{threads}.add_to(page.samples);
+    policies_.keeper.add_samples(page.samples);
     const auto buffers =
         co_await plane_.gather([](proxy::Engine&) { return base::buffer_bytes(); }, rt::this_loop().within(1s));
     page.samples.push_back({"trunkline_buffer_bytes",

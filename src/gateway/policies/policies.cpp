@@ -23,7 +23,13 @@ const manifest::Object<Policies>& policies_schema() {
             .example("[cors]")
             .field("cors", &Policies::cors, cors_schema().or_scalar("origins"))
             .doc("Which pages of other origins may call, by a browser.")
-            .default_is("none may");
+            .default_is("none may")
+            .field("auth", &Policies::auth, auth_schema().or_scalar("methods"))
+            .doc("How requests say who they come from.")
+            .default_is("nobody is asked")
+            .field("allow", &Policies::allow, allow_schema().or_scalar("scopes"))
+            .doc("Which callers may.")
+            .default_is("all that `auth` lets pass");
     return schema;
 }
 

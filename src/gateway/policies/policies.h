@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "gateway/policies/allow.h"
+#include "gateway/policies/auth.h"
 #include "gateway/policies/cors.h"
 #include "manifest/names.h"
 #include "manifest/schema.h"
@@ -16,12 +18,16 @@ namespace tl::gateway {
 struct Policies {
     std::vector<manifest::Located<std::string>> off;  // of further out, which do not hold here
     std::optional<CorsConfig> cors;
+    std::optional<AuthConfig> auth;
+    std::optional<AllowConfig> allow;
 };
 
 // Every policy: its key and its member. `visit(key, member)`.
 template <class Visit>
 void for_each_policy(Visit&& visit) {
     visit("cors", &Policies::cors);
+    visit("auth", &Policies::auth);
+    visit("allow", &Policies::allow);
 }
 
 [[nodiscard]] const manifest::Object<Policies>& policies_schema();
