@@ -85,6 +85,7 @@ System::System(SystemOptions options, LoadedManifest loaded)
     probes_.set_folder(loaded_->folder);
     policies_.folder = loaded_->folder;
     policies_.state_folder = options_.state_dir;
+    policies_.resolver = &resolver_;
 }
 
 System::~System() = default;

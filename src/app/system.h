@@ -24,6 +24,10 @@
 #include "supervisor/guard.h"
 #include "supervisor/supervisor.h"
 
+namespace tl::gateway {
+class ApiKeyStore;
+}
+
 namespace tl::app {
 
 struct SystemOptions {
@@ -82,6 +86,10 @@ class System final : public console::System {
     rt::Task<console::PlanResult> apply(std::string text, std::string file, console::ProgressSink& sink) override;
     rt::Task<base::Result<void>> restart(std::string service, console::ProgressSink& sink) override;
     rt::Task<base::Result<void>> upgrade(std::string binary, console::ProgressSink& sink) override;
+    std::vector<console::KeyView> keys() override;
+    base::Result<std::string> create_key(console::NewKey key) override;
+    base::Result<std::string> rotate_key(std::string name, base::Duration grace) override;
+    base::Result<void> revoke_key(std::string name) override;
     void stop() override { stop_asked_.set(); }
     rt::Task<std::string> metrics() override;
     rt::Task<std::string> dump_tasks() override { return plane_.dump_tasks(); }
@@ -128,6 +136,8 @@ class System final : public console::System {
     void end_strays(const Handover& left, const HandoverTicket& ticket);
     [[nodiscard]] base::Result<void> restore_instances(const Handover& left);
     [[nodiscard]] rt::Task<base::Result<void>> former_ended(console::ProgressSink& sink);
+    // system_keys.cpp
+    [[nodiscard]] std::shared_ptr<gateway::ApiKeyStore> key_store();
     // system_views.cpp
     struct Counters {
         telemetry::MetricsData sum;

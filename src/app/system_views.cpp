@@ -346,6 +346,7 @@ rt::Task<std::string> System::metrics() {
     }
     ProtectionSummary{threads}.add_to(page.samples);
     acceleration_.add_to(page.samples, loaded_->manifest);
+    policies_.keeper.add_samples(page.samples);
     const auto buffers =
         co_await plane_.gather([](proxy::Engine&) { return base::buffer_bytes(); }, rt::this_loop().within(1s));
     page.samples.push_back({"trunkline_buffer_bytes",

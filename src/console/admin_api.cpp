@@ -68,6 +68,12 @@ const std::vector<AdminApi::Endpoint>& AdminApi::endpoints() {
          &AdminApi::upgrade},
         {"POST", "/v1/stop", "", "end Trunkline and all that it runs", &AdminApi::stop_system},
         {"GET", "/v1/logs", "service tail follow", "output of services; answers line by line", &AdminApi::logs},
+        {"GET", "/v1/keys", "", "the gateway's API keys, without their secrets", &AdminApi::keys},
+        {"POST", "/v1/keys", "", "make the key that the body describes; the answer alone has it",
+         &AdminApi::create_key},
+        {"POST", "/v1/keys/{name}/rotate", "grace", "a new key; the former one is valid for a while (24h)",
+         &AdminApi::rotate_key},
+        {"POST", "/v1/keys/{name}/revoke", "", "end a key now", &AdminApi::revoke_key},
         {"GET", "/v1/dump", "", "who waits for whom inside Trunkline", &AdminApi::dump_tasks},
         {"GET", "/metrics", "", "Prometheus text", &AdminApi::metrics},
     };
@@ -88,7 +94,8 @@ rt::Task<void> AdminApi::handle(http::ServerExchange& exchange) {
         if (!matches(endpoint.path, target->segments)) continue;
         const bool is_head = head.method == codec::Method::head && endpoint.method == "GET";
         if (endpoint.method != head.method_text && !is_head) {
-            allowed = endpoint.method;
+            if (!allowed.empty()) allowed += ", ";
+            allowed += endpoint.method;
             continue;
         }
         std::string unknown = unknown_query(endpoint, *target);

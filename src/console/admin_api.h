@@ -55,6 +55,10 @@ class AdminApi final : public http::Handler {
     rt::Task<void> upgrade(http::ServerExchange& exchange, const RequestTarget& target);
     rt::Task<void> stop_system(http::ServerExchange& exchange, const RequestTarget& target);
     rt::Task<void> logs(http::ServerExchange& exchange, const RequestTarget& target);
+    rt::Task<void> keys(http::ServerExchange& exchange, const RequestTarget& target);
+    rt::Task<void> create_key(http::ServerExchange& exchange, const RequestTarget& target);
+    rt::Task<void> rotate_key(http::ServerExchange& exchange, const RequestTarget& target);
+    rt::Task<void> revoke_key(http::ServerExchange& exchange, const RequestTarget& target);
     rt::Task<void> metrics(http::ServerExchange& exchange, const RequestTarget& target);
     rt::Task<void> dump_tasks(http::ServerExchange& exchange, const RequestTarget& target);
 

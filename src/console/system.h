@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "console/keys.h"
 #include "console/views.h"
 #include "rt/task.h"
 
@@ -78,6 +79,13 @@ class System {
     // or a task. The admin socket is closed last. Apply and restart that still run end soon, with Code::cancelled: the
     // admin server waits for them.
     virtual void stop() = 0;
+
+    // API keys of the gateway. A change is on the disk, and known to all cores, when these return. The keys themselves
+    // are told once, by these answers. Code::conflict for a name that is taken, Code::not_found for one that is none.
+    [[nodiscard]] virtual std::vector<KeyView> keys() = 0;
+    [[nodiscard]] virtual base::Result<std::string> create_key(NewKey key) = 0;
+    [[nodiscard]] virtual base::Result<std::string> rotate_key(std::string name, base::Duration grace) = 0;
+    [[nodiscard]] virtual base::Result<void> revoke_key(std::string name) = 0;
 
     // Prometheus text, version 0.0.4.
     [[nodiscard]] virtual rt::Task<std::string> metrics() = 0;

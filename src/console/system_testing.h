@@ -74,6 +74,21 @@ class FakeSystem final : public System {
         restarted += 1;
         co_return base::Result<void>{};
     }
+    std::vector<KeyView> keys() override { return {{.name = "partner", .id = "1f3a9c04", .plan = "gold"}}; }
+    base::Result<std::string> create_key(NewKey key) override {
+        asked.push_back("create key " + key.name + " " + key.plan);
+        if (key.name == "partner") return base::fail(base::Code::conflict, "there is a key of this name");
+        return std::string{"tlk_00000000_secret"};
+    }
+    base::Result<std::string> rotate_key(std::string name, base::Duration grace) override {
+        asked.push_back("rotate key " + name + " " + std::to_string(grace / std::chrono::seconds{1}));
+        if (name != "partner") return base::fail(base::Code::not_found, "there is no key of this name");
+        return std::string{"tlk_00000001_secret"};
+    }
+    base::Result<void> revoke_key(std::string name) override {
+        asked.push_back("revoke key " + name);
+        return {};
+    }
     void stop() override { stops += 1; }
     rt::Task<std::string> metrics() override { co_return std::string{"trunkline_up 1\n"}; }
     rt::Task<std::string> dump_tasks() override { co_return std::string{"main loop: nothing\n"}; }

@@ -5,6 +5,7 @@
 
 #include "gateway/client_certificate.h"
 #include "gateway/forwarded.h"
+#include "gateway/identity_headers.h"
 #include "gateway/join/filter.h"
 #include "gateway/policies/chain.h"
 
@@ -25,6 +26,19 @@ std::vector<FilterPtr> last_filters() {
         // Last before the service, so that no later filter sees or forges the client's own claims about its address.
         std::make_shared<ForwardedFilter>(),
     };
+}
+
+// Headers by which some route tells its service who called: on no route a client may set them.
+std::vector<std::string> identity_header_names(const GatewayConfig& config, const ServicePolicies& policies) {
+    std::vector<std::string> names;
+    for (const RouteConfig& route : config.routes) {
+        const EffectivePolicies effective = effective_policies(policy_levels(config, route, policies));
+        if (!effective.policies.auth) continue;
+        for (IdentityHeader& header : effective.policies.auth->identity_headers()) {
+            if (std::ranges::find(names, header.name) == names.end()) names.push_back(std::move(header.name));
+        }
+    }
+    return names;
 }
 
 proxy::Route make_route(const RouteConfig& config, const DoorContext& context) {
@@ -77,7 +91,9 @@ proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context
     }
     door->https_port = config.tls && config.tls->redirect ? https_port(config) : uint16_t{0};
     door->zone = context.names->intern(context.zone);
-    const auto first = first_filters();
+    auto first = first_filters();
+    auto names = identity_header_names(config, context.policies);
+    if (!names.empty()) first.push_back(std::make_shared<ForgedHeadersFilter>(std::move(names)));
     const auto last = last_filters();
     std::vector<proxy::Route> routes;
     for (const RouteConfig& one : config.routes) {

@@ -40,6 +40,7 @@ struct Arguments {
     std::string format;  // of what is imported
     std::string to;
     std::optional<std::string> base;
+    KeysChoice keys;
 };
 
 struct Command {
@@ -72,6 +73,9 @@ constexpr Command kApply{"apply", "Bring the running system to what the manifest
 constexpr Command kUpgrade{"upgrade", "Go on as another version of Trunkline, losing no request and no service",
                            "  ./trunkline-0.2.0 upgrade\n  trunkline upgrade --binary /opt/trunkline-0.2.0"};
 constexpr Command kTakeOver{"take-over", "Whether this program could take over from one that runs", ""};
+constexpr Command kKeys{"keys", "API keys for the gateway: create, list, rotate, revoke",
+                        "  trunkline keys create partner --plan gold --scope orders:read\n  trunkline keys list\n"
+                        "  trunkline keys rotate partner --grace 48h\n  trunkline keys revoke partner"};
 constexpr Command kStop{"stop", "End the system and all that it runs", "  trunkline stop"};
 constexpr Command kVersion{"version", "The version of this program", "  trunkline version --json"};
 
@@ -89,6 +93,7 @@ class Parser {
     CLI::App* add(const Command& command);
     void add_queries();
     void add_changes();
+    void add_keys();
     [[nodiscard]] std::string explain(const CLI::ParseError& error, int argc, const char* const* argv) const;
     [[nodiscard]] std::vector<std::string> names() const;
 
@@ -107,6 +112,7 @@ Parser::Parser() {
     add(kUp);
     add_queries();
     add_changes();
+    add_keys();
     add(kVersion);
 }
 
@@ -175,6 +181,25 @@ void Parser::add_changes() {
     add(kTakeOver)->group("")->add_option("file", arguments.file)->required();
     add(kStop)
         ->add_option("--timeout", arguments.timeout, "How long to wait for the end (default 1m)")
+        ->type_name("TIME");
+}
+
+void Parser::add_keys() {
+    CLI::App* keys = add(kKeys);
+    KeysChoice& choice = arguments.keys;
+    keys->add_option("action", choice.action, "create, list, rotate or revoke")
+        ->required()
+        ->check(CLI::IsMember({"create", "list", "rotate", "revoke"}).description(""))
+        ->type_name("ACTION");
+    keys->add_option("name", choice.name, "Whose key it is (not for list)")->type_name("NAME");
+    keys->add_option("--plan", choice.plan, "Of create: the plan, for limits and quotas")->type_name("PLAN");
+    keys->add_option("--scope", choice.scopes, "Of create: what it may do; several times")
+        ->allow_extra_args(false)
+        ->type_name("SCOPE");
+    keys->add_option("--role", choice.roles, "Of create: a role; several times")
+        ->allow_extra_args(false)
+        ->type_name("ROLE");
+    keys->add_option("--grace", choice.grace, "Of rotate: how long the former key is valid (default 24h)")
         ->type_name("TIME");
 }
 
@@ -254,6 +279,7 @@ rt::Task<int> client_command(const std::string& name, Session& session, const Ar
     if (name == kWhy.name) return why_command(session, arguments.trace);
     if (name == kPlan.name) return plan_command(session);
     if (name == kApply.name) return apply_command(session);
+    if (name == kKeys.name) return keys_command(session, arguments.keys);
     if (name == kUpgrade.name) return upgrade_command(session, arguments.binary);
     if (name == kRestart.name) return restart_command(session, arguments.service);
     return stop_command(session, timeout);
@@ -268,6 +294,11 @@ int run_client(const std::string& name, const Arguments& arguments, Project proj
         return complain(terminal, arguments.json, "invalid", "--every takes a time of at least 100ms, as in 1s");
     }
     if (!timeout) return complain(terminal, arguments.json, "invalid", "--timeout takes a time, as in 30s or 1m");
+    if (name == kKeys.name && (arguments.keys.action == "list") != arguments.keys.name.empty()) {
+        return complain(terminal, arguments.json, "invalid",
+                        arguments.keys.name.empty() ? "say whose key, as in 'trunkline keys create partner'"
+                                                    : "'keys list' takes no name");
+    }
     Session session{.client = Client{std::move(project)}, .terminal = terminal, .json = arguments.json};
     rt::Loop loop;
     int code = kFailed;

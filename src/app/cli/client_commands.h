@@ -41,6 +41,16 @@ struct LogsChoice {
 };
 [[nodiscard]] rt::Task<int> logs_command(Session& session, LogsChoice choice);
 
+struct KeysChoice {
+    std::string action;  // create, list, rotate, revoke
+    std::string name;    // not of list
+    std::string plan;
+    std::vector<std::string> scopes;
+    std::vector<std::string> roles;
+    std::string grace = "24h";
+};
+[[nodiscard]] rt::Task<int> keys_command(Session& session, KeysChoice choice);
+
 // The progress of an operation, line by line; keeps the last one.
 struct ProgressPrinter final : Client::LineSink {
     explicit ProgressPrinter(const Session& from) : session(&from) {}

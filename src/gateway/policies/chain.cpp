@@ -19,6 +19,10 @@ std::vector<FilterPtr> make_chain(const Policies& policies, const PolicyContext&
     add(policies.geo, make_geo_filter);
     add(policies.agents, make_agents_filter);
     add(policies.size, make_size_filter);
+    // Who it is, before all that depends on it.
+    add(policies.auth, make_auth_filter);
+    // Who may, as soon as that can be said: what comes next costs the service or a quota.
+    add(policies.allow, make_allow_filter);
     // What the client has sent is judged, not what becomes of it; behind all that asks who calls and how often, for
     // judging a body is the dearest.
     add(policies.openapi, make_openapi_filter);

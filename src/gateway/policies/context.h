@@ -6,6 +6,7 @@
 #include <string>
 
 #include "gateway/policies/keeper.h"
+#include "net/resolver.h"
 #include "proxy/core_states.h"
 #include "proxy/subrequest.h"
 
@@ -16,8 +17,9 @@ namespace tl::gateway {
 struct PolicyHome {
     Keeper keeper;
     proxy::StateSlots slots;
-    std::string folder;        // of the manifest; relative files are in there
-    std::string state_folder;  // for what must survive; "": nothing is written
+    std::string folder;                 // of the manifest; relative files are in there
+    std::string state_folder;           // for what must survive; "": nothing is written
+    net::Resolver* resolver = nullptr;  // of the control core, for work in the background; nullptr: none
 };
 
 struct PolicyContext {

@@ -7,10 +7,15 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "rt/cancel.h"
 #include "rt/gate.h"
 #include "rt/task.h"
+
+namespace tl::telemetry {
+struct Sample;
+}
 
 namespace tl::gateway {
 
@@ -20,6 +25,8 @@ class Kept {
     // Background work on the control core (refreshing keys, writing counts), from the first manifest that uses it until
     // `stop` is requested. What must be written last is written before it returns.
     [[nodiscard]] virtual rt::Task<void> run(rt::Cancel& /*stop*/) { co_return; }
+    // What /metrics shows of it, if anything. Control core.
+    virtual void add_samples(std::vector<telemetry::Sample>& /*samples*/) const {}
 };
 
 class Keeper {
@@ -34,6 +41,10 @@ class Keeper {
     }
     // A manifest that was built is in force: what is new begins its work; what nobody holds any more ends it.
     void settle();
+    // Metrics of everything that is kept.
+    void add_samples(std::vector<telemetry::Sample>& samples) const {
+        for (const auto& [key, item] : items_) item.kept->add_samples(samples);
+    }
     // All work has ended.
     [[nodiscard]] rt::Task<void> stop();
 

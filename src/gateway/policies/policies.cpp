@@ -53,7 +53,13 @@ const manifest::Object<Policies>& policies_schema() {
             .default_is("left as they are")
             .field("openapi", &Policies::openapi, openapi_schema().or_scalar("file"))
             .doc("Requests must be what an OpenAPI document says.")
-            .default_is("none");
+            .default_is("none")
+            .field("auth", &Policies::auth, auth_schema().or_scalar("methods"))
+            .doc("How requests say who they come from.")
+            .default_is("nobody is asked")
+            .field("allow", &Policies::allow, allow_schema().or_scalar("scopes"))
+            .doc("Which callers may.")
+            .default_is("all that `auth` lets pass");
     return schema;
 }
 

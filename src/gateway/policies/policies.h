@@ -9,6 +9,8 @@
 
 #include "gateway/policies/agents.h"
 #include "gateway/policies/compress.h"
+#include "gateway/policies/allow.h"
+#include "gateway/policies/auth.h"
 #include "gateway/policies/cors.h"
 #include "gateway/policies/geo.h"
 #include "gateway/policies/headers.h"
@@ -36,6 +38,8 @@ struct Policies {
     std::optional<CompressConfig> compress;
     std::optional<JsonConfig> json;
     std::optional<OpenApiConfig> openapi;
+    std::optional<AuthConfig> auth;
+    std::optional<AllowConfig> allow;
 };
 
 // Every policy: its key and its member. `visit(key, member)`.
@@ -52,6 +56,8 @@ void for_each_policy(Visit&& visit) {
     visit("compress", &Policies::compress);
     visit("json", &Policies::json);
     visit("openapi", &Policies::openapi);
+    visit("auth", &Policies::auth);
+    visit("allow", &Policies::allow);
 }
 
 [[nodiscard]] const manifest::Object<Policies>& policies_schema();
