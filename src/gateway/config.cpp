@@ -165,6 +165,9 @@ const Object<GatewayConfig>& gateway_schema() {
             .doc("How long a client may take.")
             .field("policies", &GatewayConfig::policies, policies_schema())
             .doc("What is done to every request, and what is asked of it; a nearer place may say otherwise.")
+            .field("redis", &GatewayConfig::redis, redis_schema().or_scalar("address"))
+            .doc("Through which several gateways share their limits (store: redis).")
+            .default_is("none; each gateway counts for itself")
             .field("routes", &GatewayConfig::routes, list_of(route_schema()))
             .doc("What is reachable from outside; everything else is a 404.");
     return schema;

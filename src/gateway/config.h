@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gateway/policies/policies.h"
+#include "gateway/policies/redis_config.h"
 #include "gateway/tls_config.h"
 #include "http/message.h"
 #include "manifest/schema.h"
@@ -60,6 +61,7 @@ struct GatewayConfig {
     LimitsConfig limits;
     TimeoutsConfig timeouts;
     Policies policies;  // of every route
+    std::optional<RedisConfig> redis;
     std::vector<RouteConfig> routes;
 
     GatewayConfig() { listen.push_back({{net::Address::loopback(8080)}, {}}); }

@@ -53,6 +53,11 @@ proxy::RoutePtr make_target(const std::string& service, const std::string& route
     return route;
 }
 
+std::string level_of(const EffectivePolicies& effective, std::string_view policy) {
+    const auto origin = std::ranges::find(effective.origins, policy, &EffectivePolicies::Origin::policy);
+    return origin == effective.origins.end() ? std::string{} : origin->level;
+}
+
 }  // namespace
 
 std::vector<PolicyLevel> policy_levels(const GatewayConfig& config, const RouteConfig& route,
@@ -83,7 +88,9 @@ proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context
             .home = context.home,
             .route = route.rule.name,
             .target = [&](const std::string& service) { return make_target(service, route.rule.name, context); },
-            .development = context.development};
+            .development = context.development,
+            .level = [&](std::string_view policy) { return level_of(effective, policy); },
+            .redis = config.redis ? &*config.redis : nullptr};
         proxy::set_filters(route, make_chain(effective.policies, policy_context, first, last));
     }
     door->routes = proxy::RouteTable::make(std::move(routes));

@@ -23,7 +23,19 @@ const manifest::Object<Policies>& policies_schema() {
             .example("[cors]")
             .field("cors", &Policies::cors, cors_schema().or_scalar("origins"))
             .doc("Which pages of other origins may call, by a browser.")
-            .default_is("none may");
+            .default_is("none may")
+            .field("limit", &Policies::limit, limit_schema().or_scalar("rate"))
+            .doc("How many requests a caller may send in a time.")
+            .default_is("as many as it likes")
+            .example("100/s by client")
+            .field("quota", &Policies::quota, quota_schema().or_scalar("requests"))
+            .doc("How many requests a caller has in an hour, day or month; counts survive restarts.")
+            .default_is("as many as it likes")
+            .example("10000/month by api_key")
+            .field("at_once", &Policies::at_once, at_once_schema().or_scalar("requests"))
+            .doc("How many requests of a caller may be in flight.")
+            .default_is("as many as it likes")
+            .example("20 by client");
     return schema;
 }
 

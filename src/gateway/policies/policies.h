@@ -7,7 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "gateway/policies/at_once.h"
 #include "gateway/policies/cors.h"
+#include "gateway/policies/limit.h"
+#include "gateway/policies/quota.h"
 #include "manifest/names.h"
 #include "manifest/schema.h"
 
@@ -16,12 +19,18 @@ namespace tl::gateway {
 struct Policies {
     std::vector<manifest::Located<std::string>> off;  // of further out, which do not hold here
     std::optional<CorsConfig> cors;
+    std::optional<LimitConfig> limit;
+    std::optional<QuotaConfig> quota;
+    std::optional<AtOnceConfig> at_once;
 };
 
 // Every policy: its key and its member. `visit(key, member)`.
 template <class Visit>
 void for_each_policy(Visit&& visit) {
     visit("cors", &Policies::cors);
+    visit("limit", &Policies::limit);
+    visit("quota", &Policies::quota);
+    visit("at_once", &Policies::at_once);
 }
 
 [[nodiscard]] const manifest::Object<Policies>& policies_schema();
@@ -50,6 +59,7 @@ struct PolicyCheck {
     const manifest::Names& services;  // says itself what is wrong, with the nearest name
     std::string folder;               // of the manifest; relative files are in there
     manifest::Diagnostics& diagnostics;
+    bool redis = false;  // the manifest names one
 };
 // Runs `check(const PolicyCheck&) const` of every policy that has one.
 void check_policies(const Policies& policies, const PolicyCheck& check);
