@@ -8,6 +8,7 @@ int main(int argc, char** argv) {
                 .check = run_check,
                 .schema = run_schema,
                 .effective = run_effective,
+                .quotas = run_quotas,
                 .take_over = run_take_over},
                Terminal::of_process());
 }

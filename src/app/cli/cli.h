@@ -39,6 +39,13 @@ struct EffectiveOptions {
     bool json = false;
 };
 
+// `trunkline quotas`.
+struct QuotasOptions {
+    Project project;
+    bool json = false;
+    bool colour = false;
+};
+
 struct SchemaOptions {
     bool json = false;  // it is JSON anyway; on one line with this
 };
@@ -55,6 +62,7 @@ struct LocalCommands {
     int (*check)(const CheckOptions&) = nullptr;
     int (*schema)(const SchemaOptions&) = nullptr;
     int (*effective)(const EffectiveOptions&) = nullptr;
+    int (*quotas)(const QuotasOptions&) = nullptr;
     int (*take_over)(const TakeOverOptions&) = nullptr;
 };
 

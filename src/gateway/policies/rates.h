@@ -1,5 +1,5 @@
 // The rules by which a limit says yes or no, as arithmetic on one 64-bit state a key (key_table.h). Time comes in from
-// outside, in nanoseconds of a clock that may jump; a jump back never holds anybody up for longer than a burst takes.
+// outside, in nanoseconds of a clock that may jump; a jump back holds nobody up for longer than a burst takes, and a second.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,12 @@ class Gcra {
 
     [[nodiscard]] bool idle(uint64_t state) const { return state <= now_; }
     [[nodiscard]] std::optional<uint64_t> step(uint64_t state) {
-        const uint64_t begin = std::max(std::min(state, now_ + room_), now_);
+        if (state > now_ + room_ + kSkew) {
+            // No request has done this: the clock has jumped back, or the rate was another one.
+            answer = {.allowed = false, .left = 0, .reset = room_, .retry = interval_};
+            return now_ + room_;
+        }
+        const uint64_t begin = std::max(state, now_);
         const uint64_t used = begin + interval_ - now_;
         if (used > room_) {
             answer = {.allowed = false, .left = 0, .reset = begin - now_, .retry = used - room_};
@@ -44,6 +49,8 @@ class Gcra {
     RateAnswer answer;
 
   private:
+    static constexpr uint64_t kSkew = 1'000'000'000;  // cores read the clock once a turn, not at the same time
+
     uint64_t interval_;
     uint64_t room_;
     uint64_t now_;
@@ -113,7 +120,7 @@ class SlidingWindow {
     }
     // Until enough of the former window has slid out; of this one, when there it has become the former.
     [[nodiscard]] uint64_t retry_in(const State& kept, uint64_t rest) const {
-        if (kept.count >= most_) return rest + length_ / most_;
+        if (kept.count >= most_) return rest + length_ - static_cast<uint64_t>(static_cast<unsigned __int128>(most_ - 1) * length_ / kept.count);
         const uint64_t may_carry = most_ - kept.count - 1;
         const auto wanted_rest =
             static_cast<uint64_t>(static_cast<unsigned __int128>(may_carry) * length_ / kept.before);
