@@ -137,7 +137,7 @@ uint64_t hash_of(const CallerText& caller, base::HashKey secret) {
     // Kinds do not meet: a header that says 4 bytes is not the client with that address.
     secret.high ^= base::mix(static_cast<uint64_t>(caller.kind) + 1);
     const uint64_t hashed = base::hash(caller.bytes, secret);
-    return hashed == 0 ? 1 : hashed;
+    return hashed == 0 || hashed == ~uint64_t{0} ? 1 : hashed;
 }
 
 std::string show(const CallerText& caller, base::HashKey secret) {

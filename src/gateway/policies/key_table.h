@@ -38,7 +38,7 @@ class KeyTable {
         bool shared;  // with other keys, for lack of room
         bool fresh;   // the key has got this cell now
     };
-    // `key` is not 0.
+    // `key` is neither 0 nor all ones.
     template <class Rule>
     Place update(uint64_t key, Rule& rule) {
         for (;;) {

@@ -16,6 +16,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr base::Duration kEvery = 1s;
+constexpr base::Duration kPatience = 30s;  // with a disk; what it was given is written all the same, in its order
 
 uint64_t wall_seconds() { return static_cast<uint64_t>(base::wall_now().time_since_epoch() / 1s); }
 
@@ -85,7 +86,7 @@ rt::Task<void> QuotaStore::save() {
             return base::fail(base::from_errno(errno, "mkdir " + folder));
         }
         return replace_file(path, text);
-    });
+    }, rt::this_loop().within(kPatience));
     const base::Result<void> done = saved ? std::move(*saved) : base::fail(std::move(saved.error()));
     if (!done && !failing_) {
         TL_LOG(error, "quota", "{}: counts cannot be saved and would not survive an end: {}", options_.quota,
