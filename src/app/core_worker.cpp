@@ -4,8 +4,6 @@
 
 namespace tl::app {
 
-static_assert(telemetry::kHttp2Abuses.size() == http::kHttp2Abuses, "a kind of abuse has no name in the metrics");
-
 void CoreWorker::apply(const PlaneSnapshotPtr& snapshot, base::TimePoint deadline) {
     std::erase_if(former_, [](const auto& door) { return door.expired(); });
     if (snapshot_ != nullptr) {
@@ -26,9 +24,7 @@ void CoreWorker::apply(const PlaneSnapshotPtr& snapshot, base::TimePoint deadlin
             it = open_.erase(it);
             continue;
         }
-        it->second->handler.change_door(found->second.door);
-        it->second->server.change_limits(part_of(found->second.rules.limits));
-        it->second->server.set_tls(found->second.rules.tls, found->second.rules.tls_limits);
+        it->second->change(found->second.door, part_of(found->second.rules));
         ++it;
     }
     engine_.keep_upstreams(used, former_);
@@ -36,46 +32,28 @@ void CoreWorker::apply(const PlaneSnapshotPtr& snapshot, base::TimePoint deadlin
 
 void CoreWorker::open(const std::string& key, int listener) {
     const PlaneSnapshot::OneDoor& wanted = snapshot_->doors.at(key);
-    auto door = std::make_unique<OpenDoor>(engine_, wanted, part_of(wanted.rules.limits));
+    auto door = make_open_door(engine_, wanted.door, part_of(wanted.rules));
     // Attaching to epoll fails only when the kernel is out of memory; the port is then simply not served by this core.
-    if (door->server.start(listener)) open_[key] = std::move(door);
+    if (door->start(listener)) open_[key] = std::move(door);
 }
 
 rt::Task<void> CoreWorker::close(std::unique_ptr<OpenDoor> door, base::TimePoint deadline) {
-    co_await door->server.stop(deadline);
-    count(*door);
-}
-
-void CoreWorker::count(OpenDoor& door) {
-    const http::ServerStats& now = door.server.stats();
-    telemetry::DoorCell& cell = engine_.metrics().door(door.kind);
-    cell.accepted += now.accepted - door.counted.accepted;
-    cell.refused += now.turned_away - door.counted.turned_away;
-    cell.open += static_cast<int64_t>(now.open) - static_cast<int64_t>(door.counted.open);
-    cell.http2 += now.http2.connections - door.counted.http2.connections;
-    for (size_t i = 0; i < http::kHttp2Abuses; ++i) {
-        cell.http2_abuses[i] += now.http2.abuses[i] - door.counted.http2.abuses[i];
-    }
-    door.counted = now;
-    const net::TlsStats tls = door.server.tls_stats();
-    cell.handshakes += tls.handshakes - door.counted_tls.handshakes;
-    cell.resumed += tls.resumed - door.counted_tls.resumed;
-    cell.failed_handshakes += tls.failed - door.counted_tls.failed;
-    door.counted_tls = tls;
+    co_await door->stop(deadline);
+    door->count(engine_);
 }
 
 void CoreWorker::count_connections() {
-    for (const auto& [key, door] : open_) count(*door);
+    for (const auto& [key, door] : open_) door->count(engine_);
 }
 
 std::map<std::string, int> CoreWorker::listeners() const {
     std::map<std::string, int> all;
-    for (const auto& [key, door] : open_) all[key] = door->server.listener_fd();
+    for (const auto& [key, door] : open_) all[key] = door->listener();
     return all;
 }
 
 rt::Task<void> CoreWorker::drain(std::shared_ptr<OpenDoor> door, base::TimePoint deadline) {
-    co_await door->server.drain(deadline);
+    co_await door->drain(deadline);
     std::erase(draining_, door);
 }
 
@@ -92,8 +70,8 @@ void CoreWorker::hurry(base::TimePoint deadline) {
 
 CoreWorker::Load CoreWorker::load() const {
     Load load{.doors = closing_.count() + open_.size()};
-    for (const auto& door : draining_) load.connections += door->server.stats().open;
-    for (const auto& [key, door] : open_) load.connections += door->server.stats().open;
+    for (const auto& door : draining_) load.connections += door->connections();
+    for (const auto& [key, door] : open_) load.connections += door->connections();
     return load;
 }
 

@@ -1,5 +1,5 @@
-// Everything of the data path that lives on one core: the engine, and for each door a handler with its server. Made and
-// ended on that core; DataPlane talks to it by messages to its loop.
+// Everything of the data path that lives on one core: the engine, and the doors that are open. Made and ended on that
+// core; DataPlane talks to it by messages to its loop.
 #pragma once
 
 #include <map>
@@ -7,18 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "http/server.h"
+#include "app/open_door.h"
 #include "proxy/engine.h"
-#include "proxy/pipeline.h"
 
 namespace tl::app {
-
-struct ServerRules {
-    http::ServerLimits limits;
-    uint32_t connections = 65536;
-    net::TlsServerPtr tls;  // nullptr: plain
-    net::TlsLimits tls_limits;
-};
 
 // What a core needs to know of a new configuration. Shared by all cores, immutable.
 struct PlaneSnapshot {
@@ -70,24 +62,11 @@ class CoreWorker {
     [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline);
 
   private:
-    struct OpenDoor {
-        OpenDoor(proxy::Engine& engine, const PlaneSnapshot::OneDoor& door, const http::ServerLimits& limits)
-            : kind(door.door->kind), handler(engine, door.door), server(handler, limits, door.rules.connections) {
-            server.on_refusal(&handler);
-            server.set_tls(door.rules.tls, door.rules.tls_limits);
-        }
-        telemetry::Door kind;
-        proxy::DoorHandler handler;
-        http::Server server;
-        http::ServerStats counted;  // what the engine's counters know of already
-        net::TlsStats counted_tls;
-    };
     // This thread's part of what all may have.
-    [[nodiscard]] http::ServerLimits part_of(http::ServerLimits limits) const {
-        limits.memory /= threads_;
-        return limits;
+    [[nodiscard]] ServerRules part_of(ServerRules rules) const {
+        rules.limits.memory /= threads_;
+        return rules;
     }
-    void count(OpenDoor& door);
     [[nodiscard]] rt::Task<void> close(std::unique_ptr<OpenDoor> door, base::TimePoint deadline);
     [[nodiscard]] rt::Task<void> drain(std::shared_ptr<OpenDoor> door, base::TimePoint deadline);
 

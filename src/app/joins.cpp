@@ -86,6 +86,15 @@ std::string SidecarAddresses::url_for(std::string_view caller, std::string_view 
     return url_of(callee_door_key(caller, callee));
 }
 
+std::vector<SidecarAddresses::TcpDoor> SidecarAddresses::tcp_doors(std::string_view caller) {
+    std::vector<TcpDoor> doors;
+    const std::string prefix = tcp_door_key(caller, "");
+    for (auto door = by_key_.lower_bound(prefix); door != by_key_.end() && door->first.starts_with(prefix); ++door) {
+        doors.push_back({door->first.substr(prefix.size()), door->second.ip(), door->second.port()});
+    }
+    return doors;
+}
+
 std::string SidecarAddresses::proxy_for(std::string_view caller) { return url_of(proxy_door_key(caller)); }
 
 rt::Task<base::Result<int>> ProbeRunner::run(std::string command, std::vector<std::pair<std::string, std::string>> env,

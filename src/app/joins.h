@@ -53,6 +53,7 @@ class SidecarAddresses final : public supervisor::CallAddresses {
     [[nodiscard]] const std::map<std::string, net::Address>& all() const { return by_key_; }
 
     std::string url_for(std::string_view caller, std::string_view callee) override;
+    std::vector<TcpDoor> tcp_doors(std::string_view caller) override;
     std::string proxy_for(std::string_view caller) override;
 
   private:

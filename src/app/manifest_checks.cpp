@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "app/tcp_checks.h"
 #include "app/tls_checks.h"
 #include "app/traffic_checks.h"
 #include "manifest/names.h"
@@ -62,6 +63,7 @@ void check_calls(const Manifest& manifest, const Names& names, Diagnostics& diag
         specs.push_back({.name = service.name->value,
                          .run = {},
                          .calls = calls_of(*service.config),
+                         .tcp = {},
                          .version_of = {},
                          .folder = {},
                          .fingerprint = {}});
@@ -132,6 +134,9 @@ void check_ports(const Manifest& manifest, Diagnostics& diagnostics) {
         taken.push_back(listen);
     };
     for (const auto& listen : manifest.gateway.listen) take({listen.value.address, listen.at});
+    for (const auto& port : manifest.gateway.tcp) {
+        if (port.listen.value.port() != 0) take(port.listen);  // one without was reported when it was read
+    }
     if (manifest.admin.listen) take(*manifest.admin.listen);
     if (manifest.admin.listen && !manifest.admin.listen->value.to_string().starts_with("127.")) {
         diagnostics.error(manifest.admin.listen->at, "the admin API listens on loopback only", "use 127.0.0.1:PORT");
@@ -163,6 +168,7 @@ void check_manifest(const Manifest& manifest, const std::string& folder, Diagnos
     check_ports(manifest, diagnostics);
     check_tls(manifest, folder, base::wall_now(), diagnostics);
     check_traffic(manifest, names, diagnostics);
+    check_tcp(manifest, names, diagnostics);
     check_all_policies(manifest, folder, names, diagnostics);
 }
 

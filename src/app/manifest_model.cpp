@@ -166,6 +166,16 @@ bool speaks_tls(const ServiceConfig& config) {
            });
 }
 
+bool speaks_tcp(const ServiceConfig& config) { return config.mesh.traffic.protocol == proxy::Protocol::tcp; }
+
+std::vector<std::string> tcp_services(const Manifest& manifest) {
+    std::vector<std::string> names;
+    for (const NamedService& service : services_of(manifest)) {
+        if (speaks_tcp(*service.config)) names.push_back(service.name->value);
+    }
+    return names;
+}
+
 std::string zone_of(const Manifest& manifest, const ServiceConfig& service) {
     return service.zone.value_or(manifest.zone);
 }
@@ -182,14 +192,18 @@ std::vector<std::string> calls_of(const ServiceConfig& config) {
 
 std::vector<supervisor::ServiceSpec> specs_of(const Manifest& manifest, const std::string& folder) {
     std::vector<supervisor::ServiceSpec> specs;
+    const std::vector<std::string> tcp = tcp_services(manifest);
     for (const NamedService& service : services_of(manifest)) {
         if (!service.config->run.run) continue;
         supervisor::ServiceSpec spec{.name = service.name->value,
                                      .run = service.config->run,
                                      .calls = calls_of(*service.config),
+                                     .tcp = {},
                                      .version_of = service.config->version_of ? callee_of(service) : "",
                                      .folder = folder,
                                      .fingerprint = {}};
+        std::ranges::copy_if(spec.calls, std::back_inserter(spec.tcp),
+                             [&](const std::string& callee) { return std::ranges::find(tcp, callee) != tcp.end(); });
         spec.fingerprint = supervisor::fingerprint_files(spec);
         specs.push_back(std::move(spec));
     }

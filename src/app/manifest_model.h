@@ -85,6 +85,10 @@ struct NamedService {
 [[nodiscard]] std::vector<gateway::PolicyLevel> policies_of(const Manifest& manifest, const std::string& service);
 // Whether connections to it are to be secured: an address says so, or `tls`.
 [[nodiscard]] bool speaks_tls(const ServiceConfig& config);
+// Whether it takes connections of TCP, no requests. Of a version: whether the service does that it is a version of.
+[[nodiscard]] bool speaks_tcp(const ServiceConfig& config);
+// The names of all services that do.
+[[nodiscard]] std::vector<std::string> tcp_services(const Manifest& manifest);
 // Where a service runs; "" when nobody said.
 [[nodiscard]] std::string zone_of(const Manifest& manifest, const ServiceConfig& service);
 [[nodiscard]] std::vector<std::string> calls_of(const ServiceConfig& config);

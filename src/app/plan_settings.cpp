@@ -14,7 +14,7 @@ using manifest::Node;
 namespace {
 
 // Told by others: the routes, the addresses to listen on, and the services one by one.
-constexpr std::array<std::string_view, 3> kElsewhere{"gateway.routes", "gateway.listen", "contexts"};
+constexpr std::array<std::string_view, 4> kElsewhere{"gateway.routes", "gateway.listen", "gateway.tcp", "contexts"};
 // Looked at once, when Trunkline starts.
 constexpr std::array<std::string_view, 5> kAtStart{"gateway.threads", "gateway.limits.connections", "telemetry",
                                                    "ports", "admin"};

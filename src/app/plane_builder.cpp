@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "gateway/door.h"
@@ -80,6 +81,7 @@ class Builder {
         proxy::UpstreamRule rule = service.config->mesh.traffic.upstream_rule(parts_->cookie_secret);
         const auto& clients = parts_->tls.clients;
         if (const auto tls = clients.find(name); tls != clients.end()) rule.tls = tls->second;
+        rule.tcp.drain = service.config->run.grace;
         snapshot_->upstreams.push_back(
             {.service = name, .id = names_->intern(name), .pool = series_->add_pool(name), .rule = std::move(rule)});
     }
@@ -89,14 +91,15 @@ class Builder {
     }
     void add_gateway() {
         const gateway::GatewayConfig& config = loaded_->manifest.gateway;
-        const auto door = gateway::make_door(config, {.names = names_,
-                                                      .series = series_,
-                                                      .development = development(),
-                                                      .traffic = [this](const std::string& s) { return traffic(s); },
-                                                      .shaping = shaping(),
-                                                      .zone = loaded_->manifest.zone,
-                                                      .policies = policies(),
-                                                      .home = policies_});
+        const gateway::DoorContext context{.names = names_,
+                                           .series = series_,
+                                           .development = development(),
+                                           .traffic = [this](const std::string& s) { return traffic(s); },
+                                           .shaping = shaping(),
+                                           .zone = loaded_->manifest.zone,
+                                           .policies = policies(),
+                                           .home = policies_};
+        const auto door = gateway::make_door(config, context);
         ServerRules rules{.limits = gateway::server_limits(config),
                           .connections = config.limits.connections,
                           .tls = nullptr,
@@ -104,8 +107,15 @@ class Builder {
         for (const auto& listen : config.listen) {
             const bool tls = gateway::speaks_tls(listen.value, config);
             rules.tls = tls ? parts_->tls.server : nullptr;
-            add_door("gateway " + listen.value.address.to_string(), listen.value.address, door, rules);
+            add_door(std::string{kGatewayDoor} + listen.value.address.to_string(), listen.value.address, door, rules);
             plan_.doors.back().tls = tls;
+        }
+        for (const gateway::TcpListenConfig& listen : config.tcp) {
+            const net::Address& address = listen.listen.value;
+            rules.tls = listen.tls.value ? parts_->tls.tcp_server : nullptr;
+            add_door(std::string{kGatewayTcpDoor} + address.to_string(), address,
+                     gateway::make_tcp_door(listen, context), rules);
+            plan_.doors.back().tls = listen.tls.value;
         }
     }
     void add_workload(const NamedService& service) {
@@ -116,17 +126,30 @@ class Builder {
                                   .development = development(),
                                   .services = {},
                                   .traffic = [this](const std::string& s) { return traffic(s); },
-                                  .shaping = shaping()};
+                                  .shaping = shaping(),
+                                  .tcp = tcp_services(loaded_->manifest)};
         for (const NamedService& other : services_) {
             if (!other.config->version_of) context.services.push_back(other.name->value);
         }
         const net::Address anywhere = net::Address::loopback(kAnyPort);
+        add_tcp_doors(workload, context);
         for (const std::string& callee : workload.calls) {
+            if (std::ranges::find(context.tcp, callee) != context.tcp.end()) continue;
             add_door(callee_door_key(workload.name, callee), anywhere,
                      mesh::make_callee_door(workload, callee, context), sidecar_rules(*loaded_));
         }
         add_door(proxy_door_key(workload.name), anywhere, mesh::make_proxy_door(workload, context),
                  sidecar_rules(*loaded_));
+    }
+
+    // In development a service finds a door to what it may not call, too: it refuses, and the log says what to write.
+    void add_tcp_doors(const mesh::Workload& workload, const mesh::MeshContext& context) {
+        for (const std::string& callee : context.tcp) {
+            const bool allowed = std::ranges::find(workload.calls, callee) != workload.calls.end();
+            if (callee == workload.name || (!allowed && !development())) continue;
+            add_door(tcp_door_key(workload.name, callee), net::Address::loopback(kAnyPort),
+                     mesh::make_tcp_door(workload, callee, context), sidecar_rules(*loaded_));
+        }
     }
 
     const LoadedManifest* loaded_;
@@ -144,6 +167,9 @@ class Builder {
 
 std::string callee_door_key(std::string_view caller, std::string_view callee) {
     return fmt::format("{} to {}", caller, callee);
+}
+std::string tcp_door_key(std::string_view caller, std::string_view callee) {
+    return fmt::format("{} by tcp to {}", caller, callee);
 }
 std::string proxy_door_key(std::string_view caller) { return fmt::format("{} to any", caller); }
 

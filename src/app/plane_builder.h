@@ -25,11 +25,16 @@ struct PlanePlan {
 
 // Keys of a workload's doors.
 [[nodiscard]] std::string callee_door_key(std::string_view caller, std::string_view callee);
+[[nodiscard]] std::string tcp_door_key(std::string_view caller, std::string_view callee);
 [[nodiscard]] std::string proxy_door_key(std::string_view caller);
+// Of the gateway's.
+inline constexpr std::string_view kGatewayDoor = "gateway ";
+inline constexpr std::string_view kGatewayTcpDoor = "gateway tcp ";
 
 // What doors and upstreams use of TLS, made from files (app/tls_store.h).
 struct PlaneTls {
     net::TlsServerPtr server;                          // of the gateway
+    net::TlsServerPtr tcp_server;                      // of its ports of TCP: the same, without a protocol of HTTP
     std::map<std::string, net::TlsClientPtr> clients;  // by service
 };
 

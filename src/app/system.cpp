@@ -327,8 +327,11 @@ rt::Task<void> System::print_output() {
 std::vector<std::string> System::gateway_urls() const {
     std::vector<std::string> urls;
     for (const auto& [key, address] : open_doors_) {
-        if (!key.starts_with("gateway ")) continue;
-        urls.push_back((tls_doors_.contains(key) ? "https://" : "http://") + address.to_string());
+        if (!key.starts_with(kGatewayDoor)) continue;
+        const bool tls = tls_doors_.contains(key);
+        const std::string_view scheme =
+            key.starts_with(kGatewayTcpDoor) ? (tls ? "tls://" : "tcp://") : (tls ? "https://" : "http://");
+        urls.push_back(std::string{scheme} + address.to_string());
     }
     return urls;
 }
@@ -340,7 +343,7 @@ rt::Task<base::Result<void>> System::stop(base::TimePoint deadline, std::string 
     const base::Duration left = deadline - rt::this_loop().now();
     PlanePlan plan = build_plane(*loaded_, names_, series_, {tls_.current(), cookie_secret_, &policies_});
     auto inner = std::make_shared<PlaneSnapshot>(*plan.snapshot);
-    std::erase_if(inner->doors, [](const auto& door) { return door.first.starts_with("gateway "); });
+    std::erase_if(inner->doors, [](const auto& door) { return door.first.starts_with(kGatewayDoor); });
     // A third of the time is kept for the services, should tunnels and streams use up the rest.
     const base::Duration for_doors = left * 2 / 3;
     former_.end_by(rt::this_loop().now() + for_doors);

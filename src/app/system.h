@@ -133,6 +133,7 @@ class System final : public console::System {
         bool whole = false;  // every core answered
     };
     [[nodiscard]] rt::Task<Counters> counters();
+    [[nodiscard]] console::RouteView port_view(const gateway::TcpListenConfig& port) const;
     [[nodiscard]] rt::Task<void> meter_loop();
 
     SystemOptions options_;

@@ -61,6 +61,11 @@ std::map<std::string, std::string> routes_of(const Manifest& manifest) {
         routes[name] = fmt::format("{}{}, priority {}", what,
                                    set_keys(proxy::traffic_override_schema().to_node(rest), ""), route.priority);
     }
+    for (const gateway::TcpListenConfig& listen : manifest.gateway.tcp) {
+        routes[gateway::tcp_route_name(listen)] =
+            fmt::format("to {}{}{}", listen.to.value, listen.version ? ", version " + listen.version->value : "",
+                        listen.tls.value ? ", tls" : "");
+    }
     return routes;
 }
 
@@ -149,6 +154,23 @@ LoadedManifest with_old_calls(const LoadedManifest& before, const LoadedManifest
     return both;
 }
 
+// Ports of TCP as they were, and new ones beside them; but where a port changes what it speaks, clients must not find
+// both there at once.
+void keep_old_tcp(const gateway::GatewayConfig& before, gateway::GatewayConfig& gateway) {
+    const auto has = [](const auto& ports, const net::Address& address, auto address_of) {
+        return std::ranges::any_of(ports, [&](const auto& port) { return address_of(port) == address; });
+    };
+    const auto of_tcp = [](const gateway::TcpListenConfig& port) { return port.listen.value; };
+    const auto of_http = [](const auto& port) { return port.value.address; };
+    std::vector<gateway::TcpListenConfig> ports = before.tcp;
+    for (const gateway::TcpListenConfig& port : gateway.tcp) {
+        const net::Address& address = port.listen.value;
+        if (!has(ports, address, of_tcp) && !has(before.listen, address, of_http)) ports.push_back(port);
+    }
+    gateway.tcp = std::move(ports);
+    std::erase_if(gateway.listen, [&](const auto& port) { return has(before.tcp, port.value.address, of_tcp); });
+}
+
 // The same, with the public routes as they were, on the old addresses and the new ones.
 LoadedManifest with_old_routes(const LoadedManifest& before, LoadedManifest both) {
     gateway::GatewayConfig& gateway = both.manifest.gateway;
@@ -157,6 +179,7 @@ LoadedManifest with_old_routes(const LoadedManifest& before, LoadedManifest both
         const auto same = [&](const auto& other) { return other.value.address == listen.value.address; };
         if (std::ranges::none_of(gateway.listen, same)) gateway.listen.push_back(listen);
     }
+    keep_old_tcp(before.manifest.gateway, gateway);
     return both;
 }
 

@@ -30,10 +30,14 @@ uint64_t own_memory() {
 
 console::Traffic traffic_of(const TrafficMeter::Window& window) {
     console::Traffic traffic;
-    const auto requests = static_cast<double>(window.sum.requests());
+    const telemetry::ConnectionCounts& connections = window.sum.connections;
+    const auto requests = static_cast<double>(window.sum.requests() + connections.accepted);
     traffic.total = window.total;
+    traffic.open = static_cast<uint64_t>(std::max<int64_t>(connections.open, 0));
     if (window.seconds > 0) traffic.per_second = requests / window.seconds;
-    const auto failed = static_cast<double>(window.sum.by_class[5] + window.sum.by_class[0]);
+    if (window.seconds > 0) traffic.bytes_in = static_cast<double>(window.sum.bytes_in) / window.seconds;
+    if (window.seconds > 0) traffic.bytes_out = static_cast<double>(window.sum.bytes_out) / window.seconds;
+    const auto failed = static_cast<double>(window.sum.by_class[5] + window.sum.by_class[0] + connections.failed);
     if (requests > 0) traffic.error_share = failed / requests;
     traffic.p50 = telemetry::quantile(window.sum.duration, 0.5);
     traffic.p99 = telemetry::quantile(window.sum.duration, 0.99);
@@ -144,6 +148,7 @@ rt::Task<std::vector<console::ServiceView>> System::services() {
         console::ServiceView view{.name = service.name->value,
                                   .context = *service.context,
                                   .version = service.config->run.version,
+                                  .protocol = speaks_tcp(*service.config) ? "tcp" : "",
                                   .calls = calls_of(*service.config)};
         const auto process = std::ranges::find(processes, view.name, &supervisor::ServiceStatus::name);
         const supervisor::ServiceStatus* running = process == processes.end() ? nullptr : &*process;
@@ -216,6 +221,23 @@ rt::Task<console::StatusView> System::status() {
     co_return view;
 }
 
+console::RouteView System::port_view(const gateway::TcpListenConfig& port) const {
+    console::RouteView view{.name = gateway::tcp_route_name(port),
+                            .listen = (port.tls.value ? "tls://" : "tcp://") + port.listen.value.to_string(),
+                            .to = port.to.value};
+    for (const NamedService& service : services_of(loaded_->manifest)) {
+        if (service.name->value != view.to) continue;
+        const proxy::TrafficConfig& config = service.config->mesh.traffic;
+        view.shaping = proxy::describe_shaping(config.shaping, {}, port.version ? port.version->value : "");
+        view.retries = config.retry.attempts - 1;
+    }
+    view.traffic = traffic_of(meter_.window([&](telemetry::SeriesId id) {
+        return id < series_.series() && series_.key(id).door == telemetry::Door::gateway &&
+               series_.key(id).route == view.name;
+    }));
+    return view;
+}
+
 rt::Task<std::vector<console::RouteView>> System::routes() {
     std::vector<proxy::RouteRule> rules;
     std::vector<console::RouteView> views;
@@ -254,6 +276,7 @@ rt::Task<std::vector<console::RouteView>> System::routes() {
         views.push_back(std::move(view));
     }
     for (const auto& [strong, weak] : proxy::RouteTable::shadowed(rules)) views[weak].shadowed_by = views[strong].name;
+    for (const gateway::TcpListenConfig& port : loaded_->manifest.gateway.tcp) views.push_back(port_view(port));
     co_return views;
 }
 

@@ -90,6 +90,7 @@ void check_listeners(const gateway::GatewayConfig& config, Diagnostics& diagnost
                               "add \"tls: local\" to the gateway, or \"tls\" with \"cert\" and \"key\"");
         }
     }
+    for (const auto& port : config.tcp) any = any || port.tls.value;
     if (!config.tls) return;
     if (!any) {
         diagnostics.error(config.tls->at, "no listener speaks TLS: each begins with http://",

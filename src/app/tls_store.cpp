@@ -125,12 +125,12 @@ auto maker_of(Recipe recipe) {
 
 }  // namespace
 
-TlsStore::Server TlsStore::server_of(const LoadedManifest& loaded) const {
+TlsStore::Server TlsStore::server_of(const LoadedManifest& loaded, std::vector<std::string> alpn) const {
     const gateway::GatewayConfig& config = loaded.manifest.gateway;
     const gateway::TlsConfig& tls = *config.tls;
     ServerRecipe recipe{
         .credentials = files_of(loaded.folder, tls), .local = {}, .local_names = {}, .client_ca = {}, .options = {}};
-    recipe.options.alpn = {"h2", "http/1.1"};
+    recipe.options.alpn = std::move(alpn);
     recipe.options.only_13 = tls.min_version == gateway::LeastVersion::tls13;
     recipe.options.client_auth = client_auth_of(tls);
     recipe.options.tickets = tickets_;
@@ -160,13 +160,15 @@ TlsStore::Client TlsStore::client_of(const std::string& folder, const NamedServi
                         .credential = {path_of(folder, config.cert), path_of(folder, config.key)},
                         .options = {}};
     recipe.options.name = config.name;
-    const bool http2 = service.config->mesh.traffic.protocol == proxy::Protocol::http2;
-    if (http2) recipe.options.alpn = {"h2"};
+    const proxy::Protocol protocol = service.config->mesh.traffic.protocol;
+    if (protocol == proxy::Protocol::http2) recipe.options.alpn = {"h2"};
+    if (protocol == proxy::Protocol::tcp) recipe.options.alpn = {};
     Client client;
     for (const std::string& file : {recipe.ca, recipe.credential.cert, recipe.credential.key}) {
         if (!file.empty()) client.files.push_back(file);
     }
-    client.rule = folder + "\n" + mesh::service_tls_schema().dump(config) + (http2 ? "\nhttp2" : "");
+    client.rule =
+        folder + "\n" + mesh::service_tls_schema().dump(config) + fmt::format("\n{}", static_cast<int>(protocol));
     client.make = maker_of<Client>(std::move(recipe));
     return client;
 }
@@ -187,12 +189,19 @@ base::Result<PlaneTls> TlsStore::load(const LoadedManifest& loaded) {
         rotate_ = base::wall_now() + net::TicketKeys::kEvery;
     }
     Server server = server_;
+    Server tcp_server = tcp_server_;
     std::map<std::string, Client> clients;
     const gateway::GatewayConfig& config = loaded.manifest.gateway;
     if (!config.tls) {
         server = {};
     } else {
-        TL_TRY(take(server, server_of(loaded)));
+        TL_TRY(take(server, server_of(loaded, {"h2", "http/1.1"})));
+    }
+    const bool tcp = std::ranges::any_of(config.tcp, [](const auto& listen) { return listen.tls.value; });
+    if (!config.tls || !tcp) {
+        tcp_server = {};
+    } else {
+        TL_TRY(take(tcp_server, server_of(loaded, {})));
     }
     for (const NamedService& service : services_of(loaded.manifest)) {
         if (!speaks_tls(*service.config)) continue;
@@ -206,6 +215,7 @@ base::Result<PlaneTls> TlsStore::load(const LoadedManifest& loaded) {
         }
     }
     server_ = std::move(server);
+    tcp_server_ = std::move(tcp_server);
     clients_ = std::move(clients);
     const bool local = config.tls && config.tls->issuer;
     local_authority_ = local ? local_files(state_dir_).authority() : std::string{};
@@ -215,7 +225,7 @@ base::Result<PlaneTls> TlsStore::load(const LoadedManifest& loaded) {
 
 // What the cores are to use.
 void TlsStore::note() {
-    current_ = {.server = server_.now, .clients = {}};
+    current_ = {.server = server_.now, .tcp_server = tcp_server_.now, .clients = {}};
     for (const auto& [service, client] : clients_) current_.clients[service] = client.now;
 }
 
@@ -245,6 +255,7 @@ bool TlsStore::refresh(base::WallTime now) {
         if (const auto rotated = tickets_->rotate(); !rotated) TL_LOG(error, "tls", "{}", rotated.error().message());
     }
     bool changed = look_again(server_, now);
+    changed = look_again(tcp_server_, now) || changed;
     for (auto& [service, client] : clients_) changed = look_again(client, now) || changed;
     if (changed) note();
     return changed;

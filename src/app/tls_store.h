@@ -55,7 +55,7 @@ class TlsStore {
     using Server = Made<net::TlsServer>;
     using Client = Made<net::TlsClient>;
 
-    [[nodiscard]] Server server_of(const LoadedManifest& loaded) const;
+    [[nodiscard]] Server server_of(const LoadedManifest& loaded, std::vector<std::string> alpn) const;
     [[nodiscard]] static Client client_of(const std::string& folder, const NamedService& service);
     template <class T>
     [[nodiscard]] static base::Result<void> take(Made<T>& known, Made<T> wanted);
@@ -67,6 +67,7 @@ class TlsStore {
     net::TicketKeysPtr tickets_;
     base::WallTime rotate_ = base::WallTime::max();
     Server server_;
+    Server tcp_server_;  // of ports of TCP: only while there are some
     std::map<std::string, Client> clients_;
     PlaneTls current_;
     std::string local_authority_;

@@ -19,7 +19,7 @@ class TrafficMeter {
     struct Window {
         double seconds = 0;
         telemetry::SeriesCell sum;  // of the window; quantiles included
-        uint64_t total = 0;         // requests since the start
+        uint64_t total = 0;         // requests since the start, or connections of TCP
     };
     // What `pick` (a predicate on series ids) has counted in the window.
     template <class Pick>
@@ -31,7 +31,7 @@ class TrafficMeter {
         result.seconds = std::chrono::duration<double>(last.at - first.at).count();
         for (telemetry::SeriesId id = 0; id < last.data.series.size(); ++id) {
             if (!pick(id)) continue;
-            result.total += last.data.series[id].requests();
+            result.total += last.data.series[id].requests() + last.data.series[id].connections.accepted;
             add_difference(result.sum, last.data.series[id],
                            id < first.data.series.size() ? first.data.series[id] : telemetry::SeriesCell{});
         }

@@ -1,10 +1,10 @@
 // The key and the proof of the WebSocket handshake: SHA-1 (FIPS 180-4 6.1) and base64 (RFC 4648 4). SHA-1 proves
 // nothing here but that the peer speaks the protocol, which is all that RFC 6455 asks of it.
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
 
+#include "codec/base64.h"
 #include "codec/http2_head.h"
 
 namespace tl::codec {
@@ -61,14 +61,8 @@ std::string sha1(std::string_view text) {
 }
 
 std::string base64(std::string_view bytes) {
-    constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     std::string text;
-    for (size_t at = 0; at < bytes.size(); at += 3) {
-        const size_t count = std::min<size_t>(3, bytes.size() - at);
-        uint32_t group = 0;
-        for (size_t i = 0; i < 3; ++i) group = group << 8 | (i < count ? static_cast<uint8_t>(bytes[at + i]) : 0U);
-        for (size_t i = 0; i < 4; ++i) text += i <= count ? kDigits[(group >> (18 - 6 * i)) & 63U] : '=';
-    }
+    append_base64(text, bytes);
     return text;
 }
 

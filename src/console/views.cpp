@@ -107,6 +107,9 @@ void traffic_fields(F& f, V& v) {
     f("p50_ms", v.p50);
     f("p99_ms", v.p99);
     f("total", v.total);
+    f("open", v.open);
+    f("bytes_in_per_second", v.bytes_in);
+    f("bytes_out_per_second", v.bytes_out);
 }
 
 template <class F, class V>
@@ -133,6 +136,7 @@ void service_fields(F& f, V& v) {
     f("name", v.name);
     f("context", v.context);
     f("version", v.version);
+    f("protocol", v.protocol);
     f("state", v.state);
     f("reason", v.reason);
     f("panic", v.panic);
@@ -149,6 +153,7 @@ void route_fields(F& f, V& v) {
     f("name", v.name);
     f("host", v.host);
     f("path", v.path);
+    f("listen", v.listen);
     f("methods", v.methods);
     f("conditions", v.conditions);
     f("to", v.to);

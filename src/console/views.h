@@ -22,6 +22,10 @@ struct Traffic {
     base::Duration p50{};    // 0 without requests
     base::Duration p99{};
     uint64_t total = 0;  // requests since start
+    // Of TCP, where connections are counted instead of requests, and the percentiles are not known.
+    uint64_t open = 0;     // connections, now
+    double bytes_in = 0;   // a second, from clients
+    double bytes_out = 0;  // a second, to clients
 };
 
 struct InstanceView {
@@ -47,10 +51,11 @@ struct ServiceView {
     std::string name;
     std::string context;  // its bounded context
     std::string version;
-    std::string state;    // one word: healthy, degraded, starting, waiting, down, stopped
-    std::string reason;   // why it is not healthy
-    std::string panic;    // why balancers use instances that are not healthy; "" when they do not
-    std::string breaker;  // one word of its circuit breaker: closed, open, half open; "" when not known
+    std::string protocol;  // tcp where it takes connections instead of requests; "" otherwise
+    std::string state;     // one word: healthy, degraded, starting, waiting, down, stopped
+    std::string reason;    // why it is not healthy
+    std::string panic;     // why balancers use instances that are not healthy; "" when they do not
+    std::string breaker;   // one word of its circuit breaker: closed, open, half open; "" when not known
     uint32_t replicas_wanted = 0;
     uint32_t replicas_healthy = 0;
     std::vector<std::string> calls;
@@ -62,6 +67,7 @@ struct RouteView {
     std::string name;
     std::string host;  // "" is any
     std::string path;
+    std::string listen;                   // of a port of TCP, "tcp://127.0.0.1:5432": it has no path; "" otherwise
     std::vector<std::string> methods;     // empty: any
     std::vector<std::string> conditions;  // in words: "header x-canary is 1", "query debug is there"
     std::string to;                       // the service

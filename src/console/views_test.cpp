@@ -10,12 +10,13 @@ using namespace std::chrono_literals;
 // Every field set to something else than its default, so that one left out of the JSON is noticed.
 StatusView full_status() {
     const base::WallTime time{std::chrono::milliseconds{1700000000123}};
-    const Traffic traffic{12.5, 0.25, 1500us, 20ms, 99};
+    const Traffic traffic{12.5, 0.25, 1500us, 20ms, 99, 7, 10.5, 20.5};
     InstanceView instance{"orders-1", "orders",      "127.0.0.1", 9001,    77,  "healthy", "probe",         time,
                           2,          "exit code 1", "v2",        1234567, 0.5, 3,         "ejected for 9s"};
     ServiceView service{"orders",
                         "ordering",
                         "v2",
+                        "tcp",
                         "degraded",
                         "one is down",
                         "all are unhealthy",
@@ -58,8 +59,8 @@ TEST(Views, StatusReadsBackAsItWasWritten) {
 }
 
 TEST(Views, RoutesPlansAndLinesReadBackAsTheyWereWritten) {
-    const RouteView route{"r", "h", "/p", {"GET"}, {"header a is 1"},    "orders", {"split v1 90, v2 10"}, "/x",
-                          2s,  1,   7,    "s",     {1, 0.1, 1ms, 2ms, 3}};
+    const RouteView route{"r",  "h", "/p", "tcp://a", {"GET"}, {"header a is 1"},    "orders", {"split v1 90, v2 10"},
+                          "/x", 2s,  1,    7,         "s",     {1, 0.1, 1ms, 2ms, 3}};
     EXPECT_EQ(to_json(read_view<RouteView>(to_json(route))), to_json(route));
     const PlanView plan{{{"service", "orders", "scale", "1 -> 2"}}, {"w"}, {"s"}};
     EXPECT_EQ(to_json(read_view<PlanView>(to_json(plan))), to_json(plan));

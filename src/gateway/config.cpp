@@ -169,7 +169,9 @@ const Object<GatewayConfig>& gateway_schema() {
             .doc("Through which several gateways share their limits (store: redis).")
             .default_is("none; each gateway counts for itself")
             .field("routes", &GatewayConfig::routes, list_of(route_schema()))
-            .doc("What is reachable from outside; everything else is a 404.");
+            .doc("What is reachable from outside; everything else is a 404.")
+            .field("tcp", &GatewayConfig::tcp, list_of(tcp_listen_schema()).at_most(1000))
+            .doc("Ports whose connections go to services that speak TCP, such as databases.");
     return schema;
 }
 

@@ -8,6 +8,7 @@
 
 #include "gateway/policies/policies.h"
 #include "gateway/policies/redis_config.h"
+#include "gateway/tcp_config.h"
 #include "gateway/tls_config.h"
 #include "http/message.h"
 #include "manifest/schema.h"
@@ -63,6 +64,7 @@ struct GatewayConfig {
     Policies policies;  // of every route
     std::optional<RedisConfig> redis;
     std::vector<RouteConfig> routes;
+    std::vector<TcpListenConfig> tcp;
 
     GatewayConfig() { listen.push_back({{net::Address::loopback(8080)}, {}}); }
 };

@@ -97,4 +97,23 @@ proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context
     return door;
 }
 
+proxy::DoorPtr make_tcp_door(const TcpListenConfig& config, const DoorContext& context) {
+    auto door = std::make_shared<proxy::Door>();
+    door->kind = telemetry::Door::gateway;
+    door->name = tcp_route_name(config);
+    door->zone = context.names->intern(context.zone);
+    const std::string& service = config.to.value;
+    door->tcp =
+        proxy::TcpRoute{.name = door->name,
+                        .service = service,
+                        .denial = {},
+                        .shaping = proxy::make_shaping(context.shaping(service), {},
+                                                       config.version ? config.version->value : "", *context.names),
+                        .id = context.names->intern(door->name),
+                        .service_id = context.names->intern(service),
+                        .series = context.series->add(telemetry::Door::gateway, door->name, service,
+                                                      telemetry::SeriesTable::Counts::connections)};
+    return door;
+}
+
 }  // namespace tl::gateway

@@ -32,5 +32,7 @@ struct DoorContext {
 
 // `config` has passed its checks. Control core; the result goes to all cores.
 [[nodiscard]] proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context);
+// The door of a port of TCP.
+[[nodiscard]] proxy::DoorPtr make_tcp_door(const TcpListenConfig& config, const DoorContext& context);
 
 }  // namespace tl::gateway

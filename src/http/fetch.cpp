@@ -45,7 +45,8 @@ rt::Task<base::Result<Opened>> open(const FetchRequest& request, rt::Gate& conne
         .method = request.method,
         .target = request.target,
         .headers = &headers,
-        .length = {has_body ? BodyLength::Kind::known : BodyLength::Kind::none, request.body.size()}};
+        .length = {has_body ? BodyLength::Kind::known : BodyLength::Kind::none, request.body.size()},
+        .trailers = request.trailers};
     const auto sent = co_await opened.exchange->send(out, {request.body, true}, wait);
     if (!sent) co_return base::fail(sent.error());
     do {
@@ -71,6 +72,9 @@ rt::Task<base::Result<FetchResponse>> fetch_whole(const FetchRequest& request, r
         }
         response.body += piece->data;
         if (piece->end) break;
+    }
+    for (const codec::Header& trailer : opened->exchange->trailers()) {
+        response.trailers.emplace_back(trailer.name, trailer.value);
     }
     opened->connection->close_exchange();
     co_return response;

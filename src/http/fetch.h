@@ -20,6 +20,7 @@ struct FetchRequest {
     std::string body;
     size_t most = 4U << 20;  // bytes of an answer's body
     bool http2 = false;      // by prior knowledge
+    bool trailers = false;   // says that they are welcome
     net::TlsClientPtr tls;   // nullptr: plain
     std::string tls_host;    // that the certificate must name; "": the address
 };
@@ -28,6 +29,7 @@ struct FetchResponse {
     uint16_t status = 0;
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
+    std::vector<std::pair<std::string, std::string>> trailers;
 };
 
 [[nodiscard]] rt::Task<base::Result<FetchResponse>> fetch(FetchRequest request, rt::Wait wait);

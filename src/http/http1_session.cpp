@@ -115,19 +115,19 @@ rt::Task<Http1Session::HeadRead> Http1ServerExchange::read_head() {
         if (parsed.state == codec::ParseState::bad) {
             ++session_->server_->stats_.refused_heads;
             base::Error error{.code = base::Code::invalid, .context = std::string{codec::describe(parsed.fault)}};
-            co_await refuse(codec::status_for(parsed.fault), std::move(error));
+            co_await refuse_head(codec::status_for(parsed.fault), std::move(error));
             co_return HeadRead::refused;
         }
         // One that sends its head slowly holds a buffer meanwhile.
         if (session_->server_->short_of_memory() && !in.empty()) {
             Refused refused = no_memory();
-            co_await refuse(refused.status, std::move(refused.error));
+            co_await refuse_head(refused.status, std::move(refused.error));
             co_return HeadRead::refused;
         }
         const auto got = co_await session_->stream_->read_some(in.writable(), wait);
         if (!got && got.error().code == base::Code::timeout) {
-            co_await refuse(408,
-                            base::Error{.code = base::Code::timeout, .context = "the head did not arrive in time"});
+            co_await refuse_head(
+                408, base::Error{.code = base::Code::timeout, .context = "the head did not arrive in time"});
             co_return HeadRead::refused;
         }
         if (!got || *got == 0) co_return HeadRead::closed;
@@ -145,6 +145,13 @@ std::optional<Http1ServerExchange::Refused> Http1ServerExchange::begin_body() {
 
 Http1ServerExchange::Refused Http1ServerExchange::no_memory() {
     return {503, {.code = base::Code::unavailable, .context = "the memory for requests is used up"}};
+}
+
+// What was parsed so far may point to where the bytes no longer are.
+rt::Task<void> Http1ServerExchange::refuse_head(uint16_t status, base::Error error) {
+    head_.method = codec::Method::other;
+    head_.headers.clear();
+    return refuse(status, std::move(error));
 }
 
 rt::Task<void> Http1ServerExchange::refuse(uint16_t status, base::Error error) {

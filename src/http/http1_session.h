@@ -72,6 +72,7 @@ class Http1ServerExchange final : public ServerExchange {
     [[nodiscard]] std::optional<Refused> begin_body();
     [[nodiscard]] static Refused no_memory();
     [[nodiscard]] rt::Task<void> refuse(uint16_t status, base::Error error);
+    [[nodiscard]] rt::Task<void> refuse_head(uint16_t status, base::Error error);
     [[nodiscard]] rt::Task<Http1Session::Next> finish();
 
     void write_head(const OutgoingResponse& response);

@@ -36,6 +36,9 @@ bool Http2ServerExchange::on_section_end(bool ended) {
     if (complete_) return complete_trailers();
     fault_ = codec::complete_request(section_, ended, limits_.head, arena_, head_);
     complete_ = true;
+    call_ = head_.method == codec::Method::post &&
+            codec::grpc_kind(head_.headers.value(codec::Field::content_type)) == codec::GrpcKind::grpc;
+    if (call_) meter_.emplace();
     const bool websocket = base::iequals(section_.protocol, "websocket");
     if (fault_ == codec::Http1Fault::none && websocket && head_.headers.find("sec-websocket-key") == nullptr) {
         base::Random& random = rt::this_loop().random();
@@ -60,7 +63,9 @@ BodyLength Http2ServerExchange::request_length() const {
 
 std::optional<base::Result<Piece>> Http2ServerExchange::try_read() { return take_piece(); }
 
-rt::Task<base::Result<Piece>> Http2ServerExchange::read(rt::Wait wait) { return read_piece(wait, limits_.body_idle); }
+rt::Task<base::Result<Piece>> Http2ServerExchange::read(rt::Wait wait) {
+    return read_piece(wait, call_ ? base::Duration::max() : limits_.body_idle);
+}
 
 // ---- leaving
 

@@ -102,6 +102,7 @@ class Http2ServerExchange final : public ServerExchange, public Http2Stream {
     bool ended_ = false;
     bool aborted_ = false;
     bool switched_ = false;
+    bool call_ = false;     // of gRPC: its client may be silent for long, and each message has a bound of its own
     bool own_key_ = false;  // Sec-WebSocket-Key is ours: the client has none in HTTP/2
 };
 

@@ -38,7 +38,7 @@ Http2Stream::~Http2Stream() {
 
 void Http2Stream::on_data(std::string_view data) {
     received_ += data.size();
-    if (received_ > most_) too_large_ = true;
+    if (meter_ ? !meter_->pass(data, most_) : received_ > most_) too_large_ = true;
     if (too_large_ || reset_sent_) {
         connection_->consume(id_, data.size());
     } else {
@@ -85,7 +85,8 @@ std::optional<base::Result<Piece>> Http2Stream::take_piece() {
     give_back();
     held_.clear();
     if (too_large_) {
-        return base::fail(base::Code::too_large, fmt::format("the body is larger than {} bytes", most_));
+        const std::string_view what = meter_ ? "a message" : "the body";
+        return base::fail(base::Code::too_large, fmt::format("{} is larger than {} bytes", what, most_));
     }
     if (!arriving_.empty()) {
         held_.swap(arriving_);

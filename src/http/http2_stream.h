@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "base/buffer.h"
+#include "codec/grpc.h"
 #include "codec/http2_head.h"
 #include "http/exchange.h"
 #include "rt/event.h"
@@ -81,6 +82,7 @@ class Http2Stream : public rt::ListNode<Http2Stream> {
     Http2Connection* connection_;
     int32_t id_ = -1;
     uint64_t most_ = UINT64_MAX;
+    std::optional<codec::GrpcMeter> meter_;  // set: `most_` is the bound of a message of gRPC
     uint64_t received_ = 0;
     bool in_ended_ = false;    // the peer has sent its last
     bool out_ended_ = false;   // our last frame has been made

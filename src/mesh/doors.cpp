@@ -42,6 +42,17 @@ proxy::Denial not_allowed(const Workload& caller, const std::string& callee) {
                                                    caller.name, callee, caller.place, base::join(calls, ", "))};
 }
 
+bool may_call(const Workload& caller, const std::string& callee) {
+    return std::ranges::find(caller.calls, callee) != caller.calls.end();
+}
+
+proxy::Denial speaks_tcp(const std::string& callee) {
+    return {proxy::Cause::unsupported,
+            fmt::format("service \"{}\" speaks TCP, not HTTP: connect to the address that the environment gives as "
+                        "<NAME>_HOST and <NAME>_PORT, NAME being its own",
+                        callee)};
+}
+
 }  // namespace
 
 proxy::DoorPtr make_callee_door(const Workload& caller, const std::string& callee, const MeshContext& context) {
@@ -52,13 +63,28 @@ proxy::DoorPtr make_callee_door(const Workload& caller, const std::string& calle
     return door;
 }
 
+proxy::DoorPtr make_tcp_door(const Workload& caller, const std::string& callee, const MeshContext& context) {
+    auto door = make_door(caller, fmt::format("{}'s way to {}", caller.name, callee), context);
+    const std::string name = caller.name + " to " + callee;
+    door->tcp = proxy::TcpRoute{.name = name,
+                                .service = callee,
+                                .denial = {},
+                                .shaping = proxy::make_shaping(context.shaping(callee), {}, "", *context.names),
+                                .id = context.names->intern(name),
+                                .service_id = context.names->intern(callee),
+                                .series = context.series->add(telemetry::Door::sidecar, name, callee,
+                                                              telemetry::SeriesTable::Counts::connections)};
+    if (!may_call(caller, callee)) door->tcp->denial = not_allowed(caller, callee);
+    return door;
+}
+
 proxy::DoorPtr make_proxy_door(const Workload& caller, const MeshContext& context) {
     auto door = make_door(caller, fmt::format("{}'s sidecar", caller.name), context);
     std::vector<proxy::Route> routes;
     for (const std::string& service : context.services) {
         routes.push_back(route_to(caller, service, service, context));
-        const bool allowed = std::ranges::find(caller.calls, service) != caller.calls.end();
-        if (!allowed) routes.back().denial = not_allowed(caller, service);
+        if (std::ranges::find(context.tcp, service) != context.tcp.end()) routes.back().denial = speaks_tcp(service);
+        if (!may_call(caller, service)) routes.back().denial = not_allowed(caller, service);
     }
     proxy::Route elsewhere;
     elsewhere.rule.name = caller.name + " to elsewhere";

@@ -49,6 +49,8 @@ int choose_certificate(SSL* ssl, int* /*alert*/, void* contexts) {
 int choose_protocol(SSL* /*ssl*/, const unsigned char** out, unsigned char* out_length, const unsigned char* offered,
                     unsigned offered_length, void* contexts) {
     const std::string& ours = static_cast<const TlsServer::Contexts*>(contexts)->alpn;
+    // No protocol is named here: what is inside of the TLS is for the two ends to know (RFC 7301 3.2).
+    if (ours.empty()) return SSL_TLSEXT_ERR_NOACK;
     unsigned char* chosen = nullptr;
     const int result = SSL_select_next_proto(&chosen, out_length, reinterpret_cast<const unsigned char*>(ours.data()),
                                              static_cast<unsigned>(ours.size()), offered, offered_length);

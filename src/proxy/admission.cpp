@@ -9,20 +9,20 @@ namespace tl::proxy {
 
 rt::Task<bool> Admission::enter(rt::Wait wait) {
     if (pass_ == Breaker::Pass::refused) {
-        context_->refusal = circuit_open();
+        *refusal_ = circuit_open();
         co_return false;
     }
-    const Limiter::Entry entry = co_await upstream_->limiter().enter(context_->route->traffic.importance, wait);
+    const Limiter::Entry entry = co_await upstream_->limiter().enter(importance_, wait);
     switch (entry) {
         case Limiter::Entry::admitted: holds_place_ = true; co_return true;
-        case Limiter::Entry::line_full: context_->refusal = overloaded("the line of those that wait is full"); break;
+        case Limiter::Entry::line_full: *refusal_ = overloaded("the line of those that wait is full"); break;
         case Limiter::Entry::waited_too_long:
-            context_->refusal = overloaded(fmt::format("its turn did not come within {}",
-                                                       base::format_duration(upstream_->rule().concurrency.queue_for)));
+            *refusal_ = overloaded(fmt::format("its turn did not come within {}",
+                                               base::format_duration(upstream_->rule().concurrency.queue_for)));
             break;
-        case Limiter::Entry::deadline: context_->refusal = overloaded("its time was over before its turn came"); break;
+        case Limiter::Entry::deadline: *refusal_ = overloaded("its time was over before its turn came"); break;
         case Limiter::Entry::cancelled:
-            context_->refusal = {Cause::client_gone, "the client left while it waited for its turn"};
+            *refusal_ = {Cause::client_gone, "the client left while it waited for its turn"};
             break;
     }
     co_return false;
@@ -41,7 +41,7 @@ Denial Admission::circuit_open() const {
 Denial Admission::overloaded(std::string_view how) const {
     const Limiter& limiter = upstream_->limiter();
     return {.cause = Cause::overloaded,
-            .detail = fmt::format("service \"{}\" has {} requests of this thread, its limit, and {}",
+            .detail = fmt::format("service \"{}\" has {} requests or connections of this thread, its limit, and {}",
                                   upstream_->service(), limiter.in_flight(), how)};
 }
 

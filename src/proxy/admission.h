@@ -1,15 +1,17 @@
-// A request's leave to go to a service: past the circuit breaker, with a place of the concurrency limit. In forward's
-// frame, which gives back what it holds; without leave, context.refusal says why.
+// The leave of a request, or of a connection of TCP, to go to a service: past the circuit breaker, with a place of the
+// concurrency limit. In the frame of whoever goes; gives back what it holds when that ends.
 #pragma once
 
-#include "proxy/request_context.h"
+#include "proxy/route.h"
 #include "proxy/upstream.h"
 
 namespace tl::proxy {
 
 class Admission {
   public:
-    Admission(RequestContext& context, Upstream& upstream) : context_(&context), upstream_(&upstream) {}
+    // `refusal` says why there is none, when there is none.
+    Admission(Denial& refusal, Importance importance, Upstream& upstream)
+        : refusal_(&refusal), importance_(importance), upstream_(&upstream) {}
     ~Admission() {
         free_place();
         upstream_->breaker().leave(pass_);
@@ -31,13 +33,16 @@ class Admission {
         if (!std::exchange(holds_place_, false)) return;
         upstream_->limiter().leave();
     }
+    // A connection is made: what tried the service out has told enough. Its place it keeps.
+    void connected() { upstream_->breaker().leave(std::exchange(pass_, Breaker::Pass::free)); }
     [[nodiscard]] Breaker::Pass pass() const { return pass_; }
 
   private:
     [[nodiscard]] Denial circuit_open() const;
     [[nodiscard]] Denial overloaded(std::string_view how) const;
 
-    RequestContext* context_;
+    Denial* refusal_;
+    Importance importance_;
     Upstream* upstream_;
     Breaker::Pass pass_ = Breaker::Pass::refused;
     bool holds_place_ = false;

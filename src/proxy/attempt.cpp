@@ -97,7 +97,8 @@ Verdict Attempt::verdict_on(const base::Error& error) const {
     // It had closed an idle connection, as it may.
     if (reused_ && nothing_sent_ && error.code != base::Code::timeout) return Verdict::none;
     // Too little time was the caller's doing.
-    if (error.code == base::Code::timeout && context_->shortened) return Verdict::none;
+    const bool hurried = context_->shortened || rt::this_loop().now() >= context_->call_deadline;
+    if (error.code == base::Code::timeout && hurried) return Verdict::none;
     return Verdict::failure;
 }
 
@@ -144,7 +145,7 @@ rt::Task<base::Result<void>> Attempt::exchange_on(http::ClientExchange& upstream
     base::Result<void> result;
     // Who waits for 100 Continue sends nothing until the service has spoken: then it is the service that is waited for.
     const bool clients_turn = pumping_ && !request.expect_continue;
-    auto head = co_await final_head(upstream, clients_turn ? rt::Wait{base::kNever, &stop_} : wait);
+    auto head = co_await final_head(upstream, clients_turn ? rt::Wait{context_->call_deadline, &stop_} : wait);
     answered_.request();
     if (!head) {
         nothing_sent_ = !upstream.response_seen() && !upstream.request_may_have_arrived();
@@ -183,10 +184,24 @@ bool Attempt::lost_race() {
     return race_->winner != this;
 }
 
+// The answer, and how the call has ended if it has: in its head alone, or in trailers that came with a head.
+Answer Attempt::judge(http::ClientExchange& upstream, const codec::ResponseHead& head) {
+    Answer answer{.status = head.status, .head = &head.headers};
+    if (!context_->grpc || head.status != 200) [[likely]]
+        return answer;
+    early_ = upstream.try_read();
+    const bool ended = early_ && *early_ && (*early_)->end && (*early_)->data.empty();
+    if (!ended) return answer;
+    answer.end = codec::grpc_status_in(head.headers) ? &head.headers : &upstream.trailers();
+    answer.call = codec::grpc_status_in(*answer.end).value_or(codec::GrpcStatus::unknown);
+    return answer;
+}
+
 // Whether another try is better than this answer. What has come of its body is read, so that the connection can stay.
 bool Attempt::dropped(http::ClientExchange& upstream, const codec::ResponseHead& head) {
-    answered(head.status);
-    dropped_ = all_->retry.rather_than(head, {.sent = true, .body_intact = !all_->body->read_on});
+    const Answer answer = judge(upstream, head);
+    answered(judged_status(answer, context_->call_deadline != base::kNever));
+    dropped_ = all_->retry.rather_than(answer, {.sent = true, .body_intact = !all_->body->read_on});
     while (dropped_) {
         const auto piece = upstream.try_read();
         if (!piece || !*piece || (*piece)->end) break;
@@ -212,7 +227,7 @@ rt::Task<base::Result<codec::ResponseHead*>> Attempt::final_head(http::ClientExc
         const auto passed =
             co_await context_->exchange->send_informational({.status = (*head)->status, .headers = &(*head)->headers});
         if (!passed) co_return base::fail(from_side(passed.error(), base::Side::downstream));
-        if (pumping_) wait.deadline = base::kNever;
+        if (pumping_) wait.deadline = context_->call_deadline;
     }
 }
 
@@ -229,7 +244,7 @@ rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstr
     Piece piece;
     base::Error broken;
     bool whole = true;
-    if (auto ready = upstream.try_read()) {
+    if (auto ready = early_ ? std::exchange(early_, std::nullopt) : upstream.try_read()) {
         whole = ready->has_value();
         if (whole) piece = **ready;
         if (!whole) broken = std::move(ready->error());
@@ -241,9 +256,8 @@ rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstr
     if (sent && with_trailers) sent = co_await context_->exchange->send_body({{}, true}, &upstream.trailers());
     record.bytes_out += piece.data.size();
     while (whole && sent && !piece.end) {
-        const rt::Wait silence =
-            rt::this_loop().within(context_->route->traffic.stream_idle, &context_->exchange->cancel());
-        auto next = co_await upstream.read(silence);
+        auto next = co_await upstream.read(silence());
+        if (!next && client_moves(next.error())) continue;
         whole = next.has_value();
         if (!whole) {
             broken = std::move(next.error());
@@ -257,11 +271,39 @@ rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstr
         record.set(telemetry::Record::kClientGone);
         co_return base::fail(from_side(std::move(sent.error()), base::Side::downstream));
     }
+    if (whole && context_->grpc) note_grpc_status(record, head, upstream.trailers());
     if (whole) co_return base::Result<void>{};
-    context_->exchange->abort();
-    record.set(telemetry::Record::kTruncated);
-    const bool left = broken.code == base::Code::cancelled;
-    co_return base::fail(from_side(std::move(broken), left ? base::Side::downstream : base::Side::upstream));
+    auto failed = co_await end_broken(std::move(broken));
+    co_return failed;
+}
+
+// The answer has broken off behind its head. A call can say so in good order; anything else is cut off.
+rt::Task<base::Result<void>> Attempt::end_broken(base::Error broken) {
+    bool left = broken.code == base::Code::cancelled;
+    broken.side = left ? base::Side::downstream : base::Side::upstream;
+    // The request broke off, and the call with it.
+    if (left && context_->grpc && client_error_) broken = *client_error_, left = false;
+    context_->record.set(telemetry::Record::kTruncated);
+    bool told = false;
+    if (context_->grpc && !left) {
+        const auto sent = co_await end_grpc_call(*context_, broken);
+        told = sent.has_value();
+    }
+    if (!told) context_->exchange->abort();
+    co_return base::fail(std::move(broken));
+}
+
+// How long the next piece of the answer is waited for. A request that breaks off ends a call, and nothing else.
+rt::Wait Attempt::silence() {
+    rt::Cancel& cancel = context_->grpc ? stop_ : context_->exchange->cancel();
+    return rt::this_loop().within(context_->route->traffic.stream_idle, &cancel).until(context_->call_deadline);
+}
+
+// The answer is silent, but the request is not: such is a call in which only the client has something to say.
+bool Attempt::client_moves(const base::Error& error) const {
+    const base::TimePoint now = rt::this_loop().now();
+    return error.code == base::Code::timeout && context_->grpc && pumping_ && now < context_->call_deadline &&
+           now < base::deadline_after(moved_, context_->route->traffic.stream_idle);
 }
 
 // Sends what the client still sends; from then on the service has its time to answer.
@@ -274,12 +316,19 @@ rt::Task<void> Attempt::pump_request(http::ClientExchange& upstream) {
     stop_.request();
 }
 
-// At the pace of the slower side; bounded by the silence that the client's and the service's limits allow.
+// At the pace of the slower side; bounded by the silence that the client's and the service's limits allow. In a call
+// the client may be silent as long as the service is not.
 rt::Task<void> Attempt::pump_body(http::ClientExchange& upstream) {
     const rt::Wait wait{base::kNever, &stop_};
+    const base::Duration idle = context_->route->traffic.stream_idle;
+    RequestBody& body = *all_->body;
+    body.keep_first();
     for (;;) {
-        auto piece = co_await all_->body->exchange->read(wait);
-        all_->body->read_on = true;
+        moved_ = rt::this_loop().now();
+        auto piece = co_await body.exchange->read(context_->grpc ? rt::this_loop().within(idle, &stop_) : wait);
+        const bool only_listens = !piece && context_->grpc && piece.error().code == base::Code::timeout;
+        if (only_listens && context_->exchange->response_started()) continue;
+        if (piece) body.took(*piece);
         if (piece && context_->mirror) all_->engine.mirrors().take(context_->mirror, *piece);
         if (!piece) {
             if (piece.error().code != base::Code::cancelled) {
@@ -288,7 +337,7 @@ rt::Task<void> Attempt::pump_body(http::ClientExchange& upstream) {
             stop_.request();
             co_return;
         }
-        const auto* trailers = piece->end ? &all_->body->exchange->trailers() : nullptr;
+        const auto* trailers = piece->end ? &body.exchange->trailers() : nullptr;
         const auto sent = co_await upstream.send_body(*piece, trailers, wait);
         context_->record.bytes_in += piece->data.size();
         // The instance takes no more; whether it has answered shows where its head is read.

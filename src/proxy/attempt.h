@@ -31,11 +31,16 @@ class Attempt {
     [[nodiscard]] rt::Task<base::Result<codec::ResponseHead*>> final_head(http::ClientExchange& upstream,
                                                                           rt::Wait wait);
     [[nodiscard]] bool dropped(http::ClientExchange& upstream, const codec::ResponseHead& head);
+    [[nodiscard]] Answer judge(http::ClientExchange& upstream, const codec::ResponseHead& head);
     [[nodiscard]] bool lost_race();
     [[nodiscard]] rt::Task<base::Result<void>> relay_response(http::ClientExchange& upstream,
                                                               codec::ResponseHead& head);
     [[nodiscard]] rt::Task<void> pump_request(http::ClientExchange& upstream);
     [[nodiscard]] rt::Task<void> pump_body(http::ClientExchange& upstream);
+
+    [[nodiscard]] rt::Task<base::Result<void>> end_broken(base::Error broken);
+    [[nodiscard]] rt::Wait silence();
+    [[nodiscard]] bool client_moves(const base::Error& error) const;
 
     void begin();
     void answered(uint16_t status);
@@ -50,14 +55,17 @@ class Attempt {
     rt::Cancel stop_;              // ends the pump and the wait for the answer
     rt::Cancel answered_{&stop_};  // the head of the final answer is there
     base::TimePoint began_;
-    uint16_t status_ = 0;   // of the instance's answer
-    bool pumping_ = false;  // the body is longer than its first piece
-    bool late_ = false;     // the whole request was sent, and no answer came in time
+    base::TimePoint moved_;  // when something of the request's body came last
+    uint16_t status_ = 0;    // of the instance's answer, or what the end of a call counts as
+    bool pumping_ = false;   // the body is longer than its first piece
+    bool late_ = false;      // the whole request was sent, and no answer came in time
     bool nothing_sent_ = true;
     bool reused_ = false;                      // the connection had served another request
     bool dropped_ = false;                     // its answer
     bool told_ = false;                        // how it ended
     std::optional<base::Error> client_error_;  // the client's body broke off
+    // Of a call: what came behind the head was looked at before the head goes on.
+    std::optional<base::Result<http::Piece>> early_;
 };
 
 }  // namespace tl::proxy

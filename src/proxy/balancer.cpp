@@ -9,7 +9,7 @@ namespace {
 constexpr size_t kMostMembers = UINT16_MAX;  // the tables hold 16 bits; the registry allows far fewer
 
 bool usable(const Instance& instance, const Pick& want) {
-    if (instance.ejected_until > want.now || instance.outlier.waiting() >= want.most_waiting) [[unlikely]]
+    if (instance.ejected_until > want.now || instance.taken(want.protocol) >= want.most_waiting) [[unlikely]]
         return false;
     return want.tried.empty() || std::ranges::find(want.tried, instance.serial) == want.tried.end();
 }

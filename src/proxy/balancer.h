@@ -22,7 +22,8 @@ struct Pick {
     base::TimePoint now;                 // instances that are ejected beyond this are passed over
     std::span<const uint64_t> tried{};   // serials of the instances that had it already
     std::optional<uint64_t> hash{};      // of who it is, for the policies that hash
-    uint32_t most_waiting = UINT32_MAX;  // one that waits for so many answers is full
+    uint32_t most_waiting = UINT32_MAX;  // one that waits for so many answers, or has so many connections, is full
+    Protocol protocol = Protocol::http1;
 };
 
 class Balancer {

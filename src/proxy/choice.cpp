@@ -26,6 +26,26 @@ uint64_t parse_token(std::string_view text) {
 
 }  // namespace
 
+// When no instance of a version can take requests the others take its part: a split is no reason to fail.
+NameId version_by_split(const Shaping& shaping, Upstream& upstream, base::Random& random, std::optional<uint64_t> who) {
+    double dice = who ? static_cast<double>(base::mix(*who) >> 11) * 0x1p-53 : random.unit();
+    double present = 0;
+    for (const VersionShare& one : shaping.split) {
+        if (dice < one.share && upstream.has(one.version)) [[likely]]
+            return one.version;
+        if (dice < one.share) break;
+        dice -= one.share;
+    }
+    for (const VersionShare& one : shaping.split) present += upstream.has(one.version) ? one.share : 0;
+    dice = random.unit() * present;
+    for (const VersionShare& one : shaping.split) {
+        if (!upstream.has(one.version) || one.share <= 0) continue;
+        if (dice < one.share) return one.version;
+        dice -= one.share;
+    }
+    return kNoName;
+}
+
 Choice::Choice(RequestContext& context, Upstream& upstream, base::Random& random)
     : context_(&context), upstream_(&upstream), random_(&random) {
     where_.zone = context.door.zone;
@@ -44,31 +64,10 @@ void Choice::choose_version(const Shaping& shaping) {
     where_.version = fits != shaping.matches.end() ? fits->version : shaping.version;
     if (where_.version == kNoName && !shaping.split.empty()) {
         // Who is with an instance already stays with its version.
-        where_.version = stuck_ != nullptr ? stuck_->version : of_split(shaping);
+        const auto who = shaping.split_by ? hash_of(*context_, *shaping.split_by) : std::nullopt;
+        where_.version = stuck_ != nullptr ? stuck_->version : version_by_split(shaping, *upstream_, *random_, who);
     }
     if (stuck_ != nullptr && where_.version != kNoName && stuck_->version != where_.version) stuck_ = nullptr;
-}
-
-// The version whose part of the whole the dice, or the hash of who asks, falls into. When no instance of it can take
-// requests the others take its part: a split is no reason to fail.
-NameId Choice::of_split(const Shaping& shaping) {
-    const auto who = shaping.split_by ? hash_of(*context_, *shaping.split_by) : std::nullopt;
-    double dice = who ? static_cast<double>(base::mix(*who) >> 11) * 0x1p-53 : random_->unit();
-    double present = 0;
-    for (const VersionShare& one : shaping.split) {
-        if (dice < one.share && upstream_->has(one.version)) [[likely]]
-            return one.version;
-        if (dice < one.share) break;
-        dice -= one.share;
-    }
-    for (const VersionShare& one : shaping.split) present += upstream_->has(one.version) ? one.share : 0;
-    dice = random_->unit() * present;
-    for (const VersionShare& one : shaping.split) {
-        if (!upstream_->has(one.version) || one.share <= 0) continue;
-        if (dice < one.share) return one.version;
-        dice -= one.share;
-    }
-    return kNoName;
 }
 
 void Choice::look_at_cookie(const StickyRule& rule, const Shaping* shaping) {

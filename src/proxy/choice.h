@@ -7,6 +7,10 @@
 
 namespace tl::proxy {
 
+// The version whose part of a split `who`, or the dice, fall into: one that has instances.
+[[nodiscard]] telemetry::NameId version_by_split(const Shaping& shaping, Upstream& upstream, base::Random& random,
+                                                 std::optional<uint64_t> who);
+
 class Choice {
   public:
     Choice(RequestContext& context, Upstream& upstream, base::Random& random);
@@ -21,7 +25,6 @@ class Choice {
 
   private:
     void choose_version(const Shaping& shaping);
-    [[nodiscard]] telemetry::NameId of_split(const Shaping& shaping);
     void look_at_cookie(const StickyRule& rule, const Shaping* shaping);
     void make_cookie(const StickyRule& rule, const Instance& instance);
 

@@ -61,13 +61,17 @@ std::string_view write_grpc_timeout(base::Duration left, base::Arena& arena) {
 
 base::TimePoint deadline_of(RequestContext& context) {
     const base::TimePoint ours = base::deadline_after(context.began, context.route->traffic.timeout);
+    const bool trusted = context.door.trusts_callers;
     base::TimePoint deadline = std::min(ours, context.deadline);
     context.shortened = deadline < ours;
-    if (!context.door.trusts_callers) return deadline;
+    if (!trusted && !context.grpc) return deadline;
     for (const codec::Header& header : context.head().headers) {
         std::optional<base::Duration> given;
-        if (header.field == Field::x_request_timeout) given = parse_request_timeout(header.value);
-        if (header.field == Field::grpc_timeout) given = parse_grpc_timeout(header.value);
+        if (header.field == Field::x_request_timeout && trusted) given = parse_request_timeout(header.value);
+        if (header.field == Field::grpc_timeout) {
+            given = parse_grpc_timeout(header.value);
+            if (given) context.call_deadline = base::deadline_after(context.began, *given);
+        }
         if (given) deadline = std::min(deadline, base::deadline_after(context.began, *given));
     }
     context.shortened = deadline < ours;
@@ -78,8 +82,9 @@ void tell_deadline(RequestContext& context, base::TimePoint deadline, base::Time
     codec::HeaderTable& headers = context.head().headers;
     const base::Duration left = deadline > now ? deadline - now : base::Duration{};
     headers.set(Field::x_request_timeout, write_number(static_cast<uint64_t>(left / 1ms), "ms", context.arena));
-    if (headers.find(Field::grpc_timeout) == nullptr) return;
-    headers.set(Field::grpc_timeout, write_grpc_timeout(left, context.arena));
+    if (context.call_deadline == base::kNever) return;
+    const base::Duration of_call = context.call_deadline > now ? context.call_deadline - now : base::Duration{};
+    headers.set(Field::grpc_timeout, write_grpc_timeout(of_call, context.arena));
 }
 
 }  // namespace tl::proxy

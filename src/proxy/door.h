@@ -3,9 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "proxy/route_table.h"
+#include "proxy/tcp_route.h"
 #include "telemetry/record.h"
 
 namespace tl::proxy {
@@ -16,8 +18,9 @@ struct Door {
     telemetry::NameId caller = telemetry::kNoName;  // the workload behind this door
     telemetry::NameId zone = telemetry::kNoName;    // where the workload runs, or the gateway
     RouteTable routes;
-    bool development = false;  // answers of our own explain themselves
-    bool show_trace = false;   // X-Trace-Id on every answer
+    std::optional<TcpRoute> tcp;  // set: connections come in here, no requests
+    bool development = false;     // answers of our own explain themselves
+    bool show_trace = false;      // X-Trace-Id on every answer
     // What callers say of deadlines and tries is believed: they are workloads of ours, or a proxy of our own.
     bool trusts_callers = false;
     uint16_t https_port = 0;  // not 0: clients without TLS are sent there instead of being served

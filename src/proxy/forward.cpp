@@ -39,7 +39,7 @@ void begin_mirror(Forwarding& all) {
 // What is decided once, before the first try.
 void begin_tries(Forwarding& all) {
     RequestContext& context = all.context;
-    all.body.emplace(*context.exchange);
+    all.body.emplace(*context.exchange, context.idempotent && context.route->traffic.attempts > 1);
     const Shaping* const shaping = context.route->shaping.get();
     if (shaping != nullptr && shaping->mirror) begin_mirror(all);
     all.choice.emplace(context, all.upstream, rt::this_loop().random());

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "http/fetch.h"
+#include "proxy/filter.h"
 #include "proxy/pipeline.h"
 #include "rt/event.h"
 
@@ -117,6 +118,7 @@ class Stand {
     UpstreamRule upstream_rule;
     telemetry::NameId caller = telemetry::kNoName;
     bool trusts_callers = false;
+    std::vector<std::shared_ptr<const Filter>> filters;
     telemetry::NameTable names;
     std::optional<Engine> engine;
     std::optional<http::Server> server;
@@ -135,6 +137,7 @@ class Stand {
         route.service = "orders";
         route.service_id = id;
         route.traffic = rule;
+        set_filters(route, filters);
         std::vector<Route> routes;
         routes.push_back(std::move(route));
         door->routes = RouteTable::make(std::move(routes));

@@ -8,9 +8,14 @@
 
 namespace tl::proxy {
 
-// The client's body as tries see it: its first piece may be sent again as long as nothing behind it was read.
+// The client's body as tries see it: what was read of it may be sent again as long as nothing behind it was. That is
+// its first piece; and where the request may be sent twice, further ones up to kMostKept, for clients that send the
+// head, the message and the end one after the other.
 struct RequestBody {
-    explicit RequestBody(http::ServerExchange& from) : exchange(&from), length(from.request_length()) {
+    static constexpr size_t kMostKept = 64 << 10;
+
+    RequestBody(http::ServerExchange& from, bool may_be_sent_twice)
+        : exchange(&from), length(from.request_length()), keeps(may_be_sent_twice) {
         if (length.kind == http::BodyLength::Kind::none) {
             first.end = true;
         } else if (auto piece = from.try_read()) {
@@ -20,7 +25,28 @@ struct RequestBody {
     http::ServerExchange* exchange;
     http::BodyLength length;
     http::Piece first;
-    bool read_on = false;  // pieces behind the first have been taken
+    bool read_on = false;  // pieces have been taken that cannot be given again
+
+    // Before the next piece is read, which ends the last one's memory.
+    void keep_first() {
+        if (!keeps) read_on = true;
+        if (read_on || first.data.data() == kept.data()) return;
+        kept = first.data;
+        first.data = kept;
+    }
+    void took(const http::Piece& piece) {
+        const bool fits = keeps && kept.size() + piece.data.size() <= kMostKept;
+        if (read_on || !fits || (piece.end && !exchange->trailers().empty())) {
+            read_on = true;
+            return;
+        }
+        kept += piece.data;
+        first = {kept, piece.end};
+    }
+
+  private:
+    bool keeps;
+    std::string kept;
 };
 
 struct Forwarding {
@@ -30,7 +56,7 @@ struct Forwarding {
     rt::Wait wait;                // until the head of the final answer
     bool takes_trailers = false;  // the client (TE)
     std::string_view upgrade_to;  // the protocol; "" for an ordinary request
-    Admission admission{context, upstream};
+    Admission admission{context.refusal, context.route->traffic.importance, upstream};
     Retry retry{context, upstream, wait.deadline};
     // Both from the admission on.
     std::optional<RequestBody> body{};

@@ -1,12 +1,16 @@
 // An instance of a service as one core sees it. Stays until it has left the set and its last request has ended.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "base/clock.h"
 #include "proxy/latency.h"
 #include "proxy/outlier.h"
 #include "proxy/pool.h"
+#include "proxy/traffic.h"
+#include "rt/cancel.h"
 #include "telemetry/names.h"
 
 namespace tl::proxy {
@@ -30,6 +34,15 @@ struct Instance {
     bool retired = false;  // no longer in the set
     bool failing = false;  // the last outcome was reported as a failure
     Pool pool;
+
+    // Connections of TCP end with it: it has left the set, and the grace for them is over.
+    base::TimePoint leaves_at = base::kNever;
+    std::optional<rt::Cancel> over{std::in_place};
+
+    // What counts against the limit of an instance: the connections of TCP, or requests without an answer yet.
+    [[nodiscard]] uint32_t taken(Protocol protocol) const {
+        return protocol == Protocol::tcp ? active : outlier.waiting();
+    }
 };
 
 }  // namespace tl::proxy

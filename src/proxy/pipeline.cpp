@@ -63,8 +63,17 @@ rt::Task<Filter::Verdict> pass_body(RequestContext& context, FilteredExchange& e
     co_return Filter::Verdict::proceed;
 }
 
+// A service of HTTP/2 gets gRPC, whichever form of it the client speaks. Before anybody looks at the body.
+void translate_web(Engine& engine, RequestContext& context) {
+    Upstream* const upstream = engine.upstream(context.route->service_id);
+    if (upstream == nullptr || upstream->rule().protocol != Protocol::http2) return;
+    context.web->translate_request();
+    context.grpc = true;
+}
+
 // From the route on: its filters, then the service, or an answer in its place.
 rt::Task<void> serve(Engine& engine, RequestContext& context) {
+    if (context.web != nullptr) translate_web(engine, context);
     std::unique_ptr<FilteredExchange> filtered;
     http::ServerExchange* const client = context.exchange;
     if (context.route->filters_body) filtered = std::make_unique<FilteredExchange>(context);
@@ -100,8 +109,25 @@ void finish(Engine& engine, RequestContext& context) {
 }  // namespace
 
 rt::Task<void> DoorHandler::handle(http::ServerExchange& exchange) {
+    const codec::GrpcKind kind = grpc_kind_of(exchange.request());
+    if (kind == codec::GrpcKind::none || kind == codec::GrpcKind::grpc) return take(exchange, kind, nullptr);
+    return take_web(exchange, kind);
+}
+
+// What follows sees a client of gRPC.
+rt::Task<void> DoorHandler::take_web(http::ServerExchange& exchange, codec::GrpcKind kind) {
+    GrpcWebExchange web{exchange, kind};
+    co_await take(web, kind, &web);
+}
+
+rt::Task<void> DoorHandler::take(http::ServerExchange& exchange, codec::GrpcKind kind, GrpcWebExchange* web) {
     const DoorPtr door = door_;  // a reload does not touch this request
-    RequestContext context{.exchange = &exchange, .door = *door, .began = rt::this_loop().now(), .engine = engine_};
+    RequestContext context{.exchange = &exchange,
+                           .door = *door,
+                           .began = rt::this_loop().now(),
+                           .engine = engine_,
+                           .grpc = kind == codec::GrpcKind::grpc,
+                           .web = web};
     ++engine_->metrics().door(door->kind).in_flight;
     begin_trace(context, rt::this_loop().random());
 
@@ -117,22 +143,33 @@ rt::Task<void> DoorHandler::handle(http::ServerExchange& exchange) {
 }
 
 rt::Task<void> DoorHandler::refuse(http::ServerExchange& exchange, uint16_t status, const base::Error& error) {
+    const bool too_large = status == 431 || status == 414;
+    const Cause cause = status == 503 ? Cause::out_of_memory : too_large ? Cause::head_too_large : cause_of(error);
+    const codec::GrpcKind kind = grpc_kind_of(exchange.request());
+    std::optional<GrpcWebExchange> web;
+    if (kind == codec::GrpcKind::web || kind == codec::GrpcKind::web_text) web.emplace(exchange, kind);
+    http::ServerExchange& client = web ? *web : exchange;
+    co_await answer_refused(client, web ? &*web : nullptr, {cause, error.context, status});
+}
+
+rt::Task<void> DoorHandler::answer_refused(http::ServerExchange& exchange, GrpcWebExchange* web, Denial refusal) {
     const DoorPtr door = door_;
-    RequestContext context{.exchange = &exchange, .door = *door, .began = rt::this_loop().now(), .engine = engine_};
+    RequestContext context{.exchange = &exchange,
+                           .door = *door,
+                           .began = rt::this_loop().now(),
+                           .engine = engine_,
+                           .refusal = std::move(refusal),
+                           .grpc = grpc_kind_of(exchange.request()) == codec::GrpcKind::grpc,
+                           .web = web};
     ++engine_->metrics().door(door->kind).in_flight;
     ++engine_->metrics().door(door->kind).refused;
     context.trace = telemetry::new_trace(rt::this_loop().random());
     context.record.trace = context.trace.trace;
     context.record.span = context.trace.span;
-    context.record.door = door->kind;
-    context.record.caller = door->caller;
     context.record.start_ns = base::wall_now().time_since_epoch().count();
     context.record.door = door->kind;
     context.record.caller = door->caller;
     context.record.client = telemetry::ClientAddress::from(exchange.peer().raw());
-    const bool too_large = status == 431 || status == 414;
-    const Cause cause = status == 503 ? Cause::out_of_memory : too_large ? Cause::head_too_large : cause_of(error);
-    context.refusal = {cause, error.context, status};
     [[maybe_unused]] const auto sent = co_await send_problem(context);
     finish(*engine_, context);
 }

@@ -5,6 +5,8 @@
 #include "http/server.h"
 #include "proxy/door.h"
 #include "proxy/engine.h"
+#include "proxy/grpc_call.h"
+#include "proxy/grpc_web.h"
 
 namespace tl::proxy {
 
@@ -21,6 +23,10 @@ class DoorHandler final : public http::Handler, public http::Server::Refusal {
                                         const base::Error& error) override;
 
   private:
+    [[nodiscard]] rt::Task<void> take(http::ServerExchange& exchange, codec::GrpcKind kind, GrpcWebExchange* web);
+    [[nodiscard]] rt::Task<void> take_web(http::ServerExchange& exchange, codec::GrpcKind kind);
+    [[nodiscard]] rt::Task<void> answer_refused(http::ServerExchange& exchange, GrpcWebExchange* web, Denial refusal);
+
     Engine* engine_;
     DoorPtr door_;
 };

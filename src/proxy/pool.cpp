@@ -10,7 +10,7 @@ rt::Task<base::Result<PooledConnection>> Pool::acquire(const UpstreamRule& rule,
     }
     if (auto kept = idle_one()) co_return std::move(*kept);
     net::TlsClientPtr tls = tls_;  // a reload may put others in its place
-    auto stream = co_await open(rule.pool, tls, wait);
+    auto stream = co_await open(rule.pool, tls, {}, wait);
     if (!stream) co_return base::fail(std::move(stream.error()));
     co_return PooledConnection{.connection = http::make_http1_client(std::move(*stream), client),
                                .tls = std::move(tls)};
@@ -31,10 +31,15 @@ std::optional<PooledConnection> Pool::idle_one() {
     return std::nullopt;
 }
 
+rt::Task<base::Result<std::unique_ptr<net::Stream>>> Pool::open_own(const PoolLimits& limits, std::string preamble,
+                                                                    rt::Wait wait) {
+    return open(limits, tls_, std::move(preamble), wait);
+}
+
 // Counted as one; `connect` makes it.
 rt::Task<base::Result<std::unique_ptr<net::Stream>>> Pool::open(const PoolLimits& limits, net::TlsClientPtr tls,
-                                                                rt::Wait wait) {
-    auto stream = co_await connect(limits, std::move(tls), wait);
+                                                                std::string preamble, rt::Wait wait) {
+    auto stream = co_await connect(limits, std::move(tls), std::move(preamble), wait);
     if (stream) {
         ++cell_->opened;
         ++cell_->open;
@@ -46,14 +51,17 @@ rt::Task<base::Result<std::unique_ptr<net::Stream>>> Pool::open(const PoolLimits
 
 // A deadline of the connect or the handshake alone is the instance's fault, not the whole request's.
 rt::Task<base::Result<std::unique_ptr<net::Stream>>> Pool::connect(const PoolLimits& limits, net::TlsClientPtr tls,
-                                                                   rt::Wait wait) {
+                                                                   std::string preamble, rt::Wait wait) {
     const auto blame = [&](base::Error& error, base::TimePoint own) {
         if (error.code == base::Code::timeout && own < wait.deadline) error.code = base::Code::unreachable;
     };
     const base::TimePoint connected_by = rt::this_loop().now() + limits.connect;
     auto stream = co_await net::connect(address_, wait.until(connected_by));
     if (!stream) blame(stream.error(), connected_by);
-    if (!stream || tls == nullptr) co_return stream;
+    if (!stream) co_return stream;
+    auto told = co_await (*stream)->write_all(preamble, wait.until(connected_by));
+    if (!told) co_return base::fail(std::move(told.error()).at(base::Side::upstream));
+    if (tls == nullptr) co_return stream;
     if (session_ == nullptr) session_ = net::make_tls_session();
     const base::TimePoint secure_by = rt::this_loop().now() + limits.handshake;
     std::string host = host_.empty() ? address_.ip() : host_;

@@ -44,6 +44,11 @@ class Pool final : private http::Http2Client::Owner {
                                                                    rt::Gate& connections, rt::Wait wait);
     // Takes back what acquire() gave. `reusable`: its exchange has ended well, it may serve another.
     void give_back(PooledConnection connection, bool reusable, const PoolLimits& limits);
+    // A connection for one use alone, counted as open until close_own(). `preamble` goes out before anything else, in
+    // front of TLS too. The pool must stay meanwhile.
+    [[nodiscard]] rt::Task<base::Result<std::unique_ptr<net::Stream>>> open_own(const PoolLimits& limits,
+                                                                                std::string preamble, rt::Wait wait);
+    void close_own() { count_closed(); }
     // No connection is kept from now on.
     void retire() { retired_ = true, close_idle(), let_go(); }
     void revive() { retired_ = false; }
@@ -58,9 +63,11 @@ class Pool final : private http::Http2Client::Owner {
     void count_closed() { --cell_->open, ++cell_->closed; }
     [[nodiscard]] std::optional<PooledConnection> idle_one();
     [[nodiscard]] rt::Task<base::Result<std::unique_ptr<net::Stream>>> open(const PoolLimits& limits,
-                                                                            net::TlsClientPtr tls, rt::Wait wait);
+                                                                            net::TlsClientPtr tls, std::string preamble,
+                                                                            rt::Wait wait);
     [[nodiscard]] rt::Task<base::Result<std::unique_ptr<net::Stream>>> connect(const PoolLimits& limits,
-                                                                               net::TlsClientPtr tls, rt::Wait wait);
+                                                                               net::TlsClientPtr tls,
+                                                                               std::string preamble, rt::Wait wait);
     [[nodiscard]] rt::Task<base::Result<PooledConnection>> share(const PoolLimits& limits,
                                                                  const http::ClientLimits& client,
                                                                  rt::Gate& connections, rt::Wait wait);

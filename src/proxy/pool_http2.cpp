@@ -32,7 +32,7 @@ rt::Task<base::Result<PooledConnection>> Pool::share(const PoolLimits& limits, c
         opening_ = true;
         // For all who wait: the deadline of one of them, or its cancel, must not end it for the others.
         const net::TlsClientPtr tls = tls_;
-        auto stream = co_await open(limits, tls, {base::kNever, nullptr});
+        auto stream = co_await open(limits, tls, {}, {base::kNever, nullptr});
         opening_ = false;
         if (!stream) {
             ++failures_;

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "proxy/door.h"
 #include "proxy/filter.h"
+#include "proxy/grpc_call.h"
 
 namespace tl::proxy {
 
@@ -59,6 +60,10 @@ rt::Task<base::Result<void>> send_own(RequestContext& context, codec::ResponseHe
 rt::Task<base::Result<void>> send_problem(RequestContext& context) {
     const CauseInfo& cause = info(context.refusal.cause);
     const uint16_t status = status_of(context.refusal);
+    if (context.grpc || context.web != nullptr) {
+        const auto told = co_await send_grpc_refusal(context, status);
+        co_return told;
+    }
     // Paths may hold bytes that are no UTF-8: they are shown as replacement characters, never refused here.
     const std::string body =
         problem_of(context).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";

@@ -1,5 +1,5 @@
 // The one place where a cause becomes an answer: problem details (RFC 9457) with the cause's code and the trace id, so
-// that `trunkline why` can be asked about it.
+// that `trunkline why` can be asked about it; to a call of gRPC a status instead (grpc_call.h).
 #pragma once
 
 #include "proxy/request_context.h"

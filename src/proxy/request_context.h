@@ -20,6 +20,7 @@ namespace tl::proxy {
 
 struct Door;
 class Engine;
+class GrpcWebExchange;
 
 struct RequestContext {
     http::ServerExchange* exchange;  // the client's end; a FilteredExchange may stand in front of it
@@ -33,15 +34,18 @@ struct RequestContext {
     PathMatch match;
     telemetry::TraceContext trace;  // of this hop
     telemetry::Record record;
-    Denial refusal{Cause::none, {}};       // set by whoever refuses
-    std::unique_ptr<OwnReply> reply;       // set by the filter that answers in the service's place
-    size_t filters_seen = 0;               // of the route's: those that have seen the request
-    IdentityPtr identity;                  // who calls, once a policy knows; nullptr before
-    const net::Address* client = nullptr;  // who calls, where the peer is a proxy that we trust
-    bool idempotent = false;               // may be sent twice
-    bool shortened = false;                // the caller gives it less time than the route does
-    Mirrors::CopyPtr mirror;               // while its body is not whole yet
-    std::string_view set_cookie;           // for the answer: names the instance that the client is to stay with
+    Denial refusal{Cause::none, {}};               // set by whoever refuses
+    std::unique_ptr<OwnReply> reply;               // set by the filter that answers in the service's place
+    size_t filters_seen = 0;                       // of the route's: those that have seen the request
+    IdentityPtr identity;                          // who calls, once a policy knows; nullptr before
+    const net::Address* client = nullptr;          // who calls, where the peer is a proxy that we trust
+    bool idempotent = false;                       // may be sent twice
+    bool shortened = false;                        // the caller gives it less time than the route does
+    bool grpc = false;                             // a call of gRPC, as the service gets it
+    GrpcWebExchange* web = nullptr;                // the client speaks gRPC-Web, and this stands at its end
+    base::TimePoint call_deadline = base::kNever;  // of the caller, for a call as a whole
+    Mirrors::CopyPtr mirror;                       // while its body is not whole yet
+    std::string_view set_cookie;                   // for the answer: names the instance that the client is to stay with
 
     // Path and query as the service gets them: rewritten where the route says so.
     [[nodiscard]] std::string_view target() {

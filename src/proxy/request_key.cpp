@@ -33,9 +33,6 @@ std::string to_string(const RequestKey& key) {
     return "";
 }
 
-namespace {
-
-// Without the port: a client's connections are one client.
 uint64_t hash_of_client(const net::Address& peer) {
     const sockaddr* const raw = peer.raw();
     const auto bytes = [](const auto& part) {
@@ -45,8 +42,6 @@ uint64_t hash_of_client(const net::Address& peer) {
     if (raw->sa_family == AF_INET6) return base::hash(bytes(reinterpret_cast<const sockaddr_in6*>(raw)->sin6_addr));
     return 0;
 }
-
-}  // namespace
 
 std::optional<uint64_t> hash_of(const RequestContext& context, const RequestKey& key) {
     switch (key.kind) {

@@ -17,6 +17,8 @@ namespace tl::proxy {
 [[nodiscard]] std::expected<RequestKey, std::string> parse_request_key(std::string_view text);
 [[nodiscard]] std::string to_string(const RequestKey& key);
 
+// Who is connected, without the port: a client's connections are one client.
+[[nodiscard]] uint64_t hash_of_client(const net::Address& peer);
 // nullopt: the request does not say who it is.
 [[nodiscard]] std::optional<uint64_t> hash_of(const RequestContext& context, const RequestKey& key);
 // The first cookie of that name (RFC 6265 5.4); nullopt: there is none.

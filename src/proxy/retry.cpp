@@ -36,6 +36,28 @@ bool may_pass(base::Code code) {
     }
 }
 
+bool declares(const RetryRule& rule, const Answer& answer) {
+    if (answer.call) return (rule.calls & call_bit(*answer.call)) != 0;
+    return std::ranges::find(rule.statuses, answer.status) != rule.statuses.end();
+}
+
+// gRFC A6: milliseconds; anything that is no such number asks for no other try at all.
+base::Duration parse_pushback(std::string_view text) {
+    uint32_t milliseconds = 0;
+    const char* const last = text.data() + text.size();
+    const bool number = std::from_chars(text.data(), last, milliseconds).ptr == last && !text.empty();
+    return number ? std::chrono::milliseconds{milliseconds} : kLongestRetryAfter;
+}
+
+// What the service asks for before it is asked again.
+base::Duration least_wait(const Answer& answer) {
+    const codec::Header* const pushback = answer.end == nullptr ? nullptr : answer.end->find("grpc-retry-pushback-ms");
+    if (pushback != nullptr) return parse_pushback(pushback->value);
+    const codec::Header* const later = answer.head->find(codec::Field::retry_after);
+    const auto asked = later == nullptr ? std::nullopt : parse_retry_after(later->value, base::wall_now());
+    return asked.value_or(0s);
+}
+
 }  // namespace
 
 std::optional<base::Duration> parse_retry_after(std::string_view text, base::WallTime now) {
@@ -55,18 +77,15 @@ base::Duration backoff(base::Duration first, base::Duration longest, size_t made
     return base::Duration{static_cast<int64_t>(most * random.unit())};
 }
 
-bool Retry::rather_than(const codec::ResponseHead& answer, Used used) {
-    if (answer.status < 400) [[likely]]
+bool Retry::rather_than(const Answer& answer, Used used) {
+    if (answer.status < 400 && !answer.call) [[likely]]
         return false;
-    const RetryRule& rule = context_->route->traffic.retry;
-    if (std::ranges::find(rule.statuses, answer.status) == rule.statuses.end()) return false;
+    if (!declares(context_->route->traffic.retry, answer)) return false;
     // A proxy of ours behind this one has given up already; it was nearer to the fault.
-    if (answer.headers.find(kCause) != nullptr) return false;
+    if (answer.head->find(kCause) != nullptr) return false;
     // The same instance would only say the same.
     if (!context_->idempotent || !allowed(used) || !has_other()) return false;
-    const codec::Header* const later = answer.headers.find(codec::Field::retry_after);
-    const auto asked = later == nullptr ? std::nullopt : parse_retry_after(later->value, base::wall_now());
-    return grant(asked.value_or(0s), false);
+    return grant(least_wait(answer), false);
 }
 
 bool Retry::after(const base::Error& error, Used used) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "proxy/grpc_call.h"
 #include "proxy/request_context.h"
 #include "proxy/upstream.h"
 
@@ -43,8 +44,8 @@ class Retry {
         bool sent = true;         // something may have arrived
         bool body_intact = true;  // it can be sent again
     };
-    // The head of an answer is there. True: drop it; another try was granted, and paid from the budget.
-    [[nodiscard]] bool rather_than(const codec::ResponseHead& answer, Used used);
+    // An answer is there. True: drop it; another try was granted, and paid from the budget.
+    [[nodiscard]] bool rather_than(const Answer& answer, Used used);
     // A try has failed without an answer. True: another was granted.
     [[nodiscard]] bool after(const base::Error& error, Used used);
     // A second try beside the first.

@@ -8,10 +8,14 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "codec/grpc.h"
 #include "net/tls.h"
 #include "proxy/balance.h"
 
 namespace tl::proxy {
+
+// A set of statuses is a bit for each.
+[[nodiscard]] constexpr uint32_t call_bit(codec::GrpcStatus status) { return 1U << static_cast<unsigned>(status); }
 
 // What makes a try one that may be made again; whether it is, is retry.h's to say.
 struct RetryRule {
@@ -19,8 +23,9 @@ struct RetryRule {
     bool reset = true;    // the connection broke before an answer
     bool timeout = true;  // try_timeout passed
     std::vector<uint16_t> statuses{502, 503, 504};
-    std::vector<std::string> methods;                         // harmless twice, beside the idempotent ones
-    base::Duration backoff = std::chrono::milliseconds{100};  // the longest first wait; doubles with each try
+    uint32_t calls = call_bit(codec::GrpcStatus::unavailable);  // how calls of gRPC ended
+    std::vector<std::string> methods;                           // harmless twice, beside the idempotent ones
+    base::Duration backoff = std::chrono::milliseconds{100};    // the longest first wait; doubles with each try
     base::Duration longest_wait = std::chrono::seconds{1};
 };
 
@@ -92,7 +97,18 @@ struct ConcurrencyRule {
     base::Duration queue_for = std::chrono::milliseconds{500};  // then they are turned away
 };
 // What a service speaks: where it is not said, what everything speaks.
-enum class Protocol : uint8_t { http1, http2 };
+enum class Protocol : uint8_t { http1, http2, tcp };
+
+// What an instance is told about the client in front of the client's bytes (proxy_header.h).
+enum class ProxyHeader : uint8_t { none, v1, v2 };
+
+// Connections to a service with `protocol: tcp`; how long connecting may take is the pool's to say.
+struct TcpRule {
+    base::Duration idle = std::chrono::hours{1};      // silence of both directions
+    base::Duration drain = std::chrono::seconds{10};  // for those of an instance that has left
+    uint32_t attempts = 3;                            // instances in all, the first included
+    ProxyHeader send_proxy_protocol = ProxyHeader::none;
+};
 
 struct UpstreamRule {
     PoolLimits pool;
@@ -103,6 +119,7 @@ struct UpstreamRule {
     BreakerRule breaker;
     OutlierRule outlier;
     ConcurrencyRule concurrency;
+    TcpRule tcp;
 };
 
 }  // namespace tl::proxy

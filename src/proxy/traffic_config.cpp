@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "codec/grpc.h"
 #include "codec/http1.h"
 
 namespace tl::proxy {
@@ -26,7 +27,9 @@ uint16_t status_of(std::string_view text) {
 
 std::optional<std::string> check_on(std::string_view word) {
     if (word == "unsent" || word == "reset" || word == "timeout" || status_of(word) != 0) return std::nullopt;
-    return "must be unsent, reset, timeout or a status from 400 to 599";
+    const auto call = codec::grpc_status_named(word);
+    if (call && *call != codec::GrpcStatus::ok) return std::nullopt;
+    return "must be unsent, reset, timeout, a status from 400 to 599, or one of gRPC such as unavailable";
 }
 
 std::optional<std::string> check_method(std::string_view method) {
@@ -38,11 +41,13 @@ std::optional<std::string> check_method(std::string_view method) {
 void set_on(RetryRule& rule, const std::vector<std::string>& words) {
     rule.unsent = rule.reset = rule.timeout = false;
     rule.statuses.clear();
+    rule.calls = 0;
     for (const std::string& word : words) {
         if (word == "unsent") rule.unsent = true;
         if (word == "reset") rule.reset = true;
         if (word == "timeout") rule.timeout = true;
         if (const uint16_t status = status_of(word); status != 0) rule.statuses.push_back(status);
+        if (const auto call = codec::grpc_status_named(word)) rule.calls |= call_bit(*call);
     }
 }
 
@@ -51,7 +56,7 @@ constexpr const char* kAttempts =
 constexpr const char* kOn =
     "What is tried again: unsent (no connection, or proven not received), reset (the connection broke before an "
     "answer), "
-    "timeout (of one try), and statuses of answers.";
+    "timeout (of one try), and statuses of answers: of HTTP, or of gRPC such as unavailable.";
 constexpr const char* kMethods = "Methods that the service takes twice without harm, beside the idempotent ones.";
 constexpr const char* kBackoff = "The longest first wait; it doubles with each try, and chance takes a part of it.";
 constexpr const char* kLongest =
@@ -112,6 +117,21 @@ const Object<HedgeConfig>& hedge_schema() {
     return schema;
 }
 
+const Object<TcpConfig>& tcp_schema() {
+    static const auto schema =
+        Object<TcpConfig>("a rule for connections")
+            .position(&TcpConfig::at)
+            .field("connect", &TcpConfig::connect, duration().range(1ms, 1min))
+            .doc("How long an instance may take to accept; then another one is tried.")
+            .field("idle", &TcpConfig::idle, duration().range(1s, 720h))
+            .doc("Silence in both directions after which a connection is reset.")
+            .field("send_proxy_protocol", &TcpConfig::send_proxy_protocol,
+                   manifest::one_of<ProxyHeader>(
+                       {{"none", ProxyHeader::none}, {"v1", ProxyHeader::v1}, {"v2", ProxyHeader::v2}}))
+            .doc("Tell the instance the client's address first, by a header of the PROXY protocol.");
+    return schema;
+}
+
 manifest::Enumeration<Importance> importance_kind() {
     return manifest::one_of<Importance>(
         {{"low", Importance::low}, {"normal", Importance::normal}, {"high", Importance::high}});
@@ -139,6 +159,12 @@ UpstreamRule TrafficConfig::upstream_rule(base::HashKey secret) const {
     rule.protocol = protocol;
     rule.balance = balance.rule(secret);
     rule.budget = {.share = retry.budget, .least = retry.budget_least};
+    const TcpConfig connections = tcp.value_or(TcpConfig{});
+    rule.tcp = {.idle = connections.idle,
+                .drain = TcpRule{}.drain,
+                .attempts = retry.attempts,
+                .send_proxy_protocol = connections.send_proxy_protocol};
+    if (protocol == Protocol::tcp) rule.pool.connect = connections.connect;
     return rule;
 }
 
@@ -177,10 +203,15 @@ const Object<TrafficConfig>& traffic_schema() {
             .include(&TrafficConfig::protection, protection_schema())
             .field("protocol", &TrafficConfig::protocol,
                    manifest::one_of<Protocol>({{"http1", Protocol::http1},  //
-                                               {"http2", Protocol::http2}}))
+                                               {"http2", Protocol::http2},
+                                               {"tcp", Protocol::tcp}}))
             .doc(
                 "What the service speaks: http2 is HTTP/2, under TLS by ALPN, else in cleartext by prior "
-                "knowledge (h2c). Clients may speak either, whatever the service speaks.")
+                "knowledge (h2c). Clients may speak either, whatever the service speaks. tcp: bytes of any other "
+                "protocol, for databases and the like.")
+            .field("tcp", &TrafficConfig::tcp, tcp_schema())
+            .doc("With protocol: tcp, how its connections are treated.")
+            .default_is("connect 1s, idle 1h, no PROXY header")
             .field("balance", &TrafficConfig::balance, balance_schema().or_scalar("policy"))
             .doc("How requests are spread over its instances: a policy, or a map.")
             .include(&TrafficConfig::shaping, shaping_schema());

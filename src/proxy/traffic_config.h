@@ -18,7 +18,7 @@ namespace tl::proxy {
 
 struct RetryConfig {
     uint32_t attempts = TrafficRule{}.attempts;
-    std::vector<std::string> on{"unsent", "reset", "timeout", "502", "503", "504"};
+    std::vector<std::string> on{"unsent", "reset", "timeout", "502", "503", "504", "unavailable"};
     std::vector<std::string> methods;
     base::Duration backoff = RetryRule{}.backoff;
     base::Duration longest_wait = RetryRule{}.longest_wait;
@@ -38,6 +38,14 @@ struct HedgeConfig {
     base::Duration after{};
 };
 
+// `tcp` beside a service with `protocol: tcp`.
+struct TcpConfig {
+    manifest::Position at;
+    base::Duration connect = PoolLimits{}.connect;
+    base::Duration idle = TcpRule{}.idle;
+    ProxyHeader send_proxy_protocol = ProxyHeader::none;
+};
+
 struct TrafficConfig {
     base::Duration timeout = TrafficRule{}.timeout;
     std::optional<base::Duration> try_timeout;
@@ -47,6 +55,7 @@ struct TrafficConfig {
     Importance importance = TrafficRule{}.importance;
     ProtectionConfig protection;
     Protocol protocol = Protocol::http1;
+    std::optional<TcpConfig> tcp;
     BalanceConfig balance;
     ShapingConfig shaping;
 

@@ -1,5 +1,4 @@
-// After 101 Switching Protocols: bytes both ways, each direction at the pace of its receiver, half-close passed on,
-// until both ends have finished, one breaks, or nothing moves for the route's stream_idle.
+// After 101 Switching Protocols: the answer's head, then a relay of bytes (relay.h) under the route's stream_idle.
 #pragma once
 
 #include "proxy/request_context.h"

@@ -43,12 +43,30 @@ void Upstream::apply(const EndpointSetPtr& set, base::TimePoint now) {
     }
     for (const auto& instance : all_) {
         if (instance->retired) instance->pool.retire();
+        note_leaving(*instance, *set, now);
     }
     std::erase_if(all_, [](const auto& instance) { return instance->retired && instance->active == 0; });
     if (joined) breaker_.give_a_chance();
     ramp_up(now);
     arrange();
     note_ejected();
+}
+
+// One that is only unwell may get better, and its connections may be well: they stay.
+void Upstream::note_leaving(Instance& instance, const EndpointSet& set, base::TimePoint now) const {
+    const bool unwell = std::ranges::find(set.unwell, instance.id, &Endpoint::id) != set.unwell.end();
+    if (!instance.retired || unwell) {
+        instance.leaves_at = base::kNever;
+        if (instance.over->requested()) instance.over.emplace();
+    } else if (instance.leaves_at == base::kNever) {
+        instance.leaves_at = base::deadline_after(now, rule_.tcp.drain);
+    }
+}
+
+void Upstream::end_leaving(base::TimePoint now) {
+    for (const auto& instance : all_) {
+        if (now >= instance->leaves_at) instance->over->request();
+    }
 }
 
 void Upstream::change_rule(const UpstreamRule& rule) {
@@ -161,6 +179,7 @@ void Upstream::release(Instance& instance) {
 
 void Upstream::sweep(base::TimePoint now) {
     for (Instance* instance : current_) instance->pool.sweep(now, rule_.pool);
+    end_leaving(now);
     if (ramping_ && ramp_up(now)) subsets_.reweigh();
 }
 

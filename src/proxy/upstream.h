@@ -32,10 +32,11 @@ class Upstream {
     // there is none.
     [[nodiscard]] Instance* pick(const Selector& where, Pick want) {
         if (rule_.concurrency.instance > 0) want.most_waiting = rule_.concurrency.instance;
+        want.protocol = rule_.protocol;
         return subsets_.pick(where, want);
     }
     [[nodiscard]] bool full(const Instance& instance) const {
-        return rule_.concurrency.instance > 0 && instance.outlier.waiting() >= rule_.concurrency.instance;
+        return rule_.concurrency.instance > 0 && instance.taken(rule_.protocol) >= rule_.concurrency.instance;
     }
     // Whether a retry would find a well instance of that version (none: any) that has not been tried.
     [[nodiscard]] bool has_other_than(std::span<const uint64_t> tried, telemetry::NameId version) const;
@@ -77,6 +78,9 @@ class Upstream {
     [[nodiscard]] Instance* find(std::string_view id) const;
     void eject(Instance& instance, base::TimePoint now);
     void note_ejected();
+    void note_leaving(Instance& instance, const EndpointSet& set, base::TimePoint now) const;
+    // Ends the connections of TCP of instances whose grace is over.
+    void end_leaving(base::TimePoint now);
     static void observe_latency(Instance& instance, Outcome outcome, base::Duration took);
     void arrange();
     // The share of each instance by its weight and age; true if one has changed.

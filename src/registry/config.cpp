@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace tl::registry {
@@ -17,6 +18,17 @@ std::optional<std::string> path_complaint(std::string_view path) {
     if (!path.starts_with('/')) return "must be a path that starts with \"/\", such as /healthz";
     for (const char c : path) {
         if (c <= ' ' || c == 0x7f || c == '#') return "must be a path without spaces, control characters and \"#\"";
+    }
+    return std::nullopt;
+}
+
+// A full name as in a .proto file.
+std::optional<std::string> service_complaint(std::string_view name) {
+    const auto allowed = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+    };
+    if (name == "false" || !std::ranges::all_of(name, allowed)) {
+        return "must be the full name of a gRPC service, such as shop.Catalog, or true for the server as a whole";
     }
     return std::nullopt;
 }
@@ -43,11 +55,12 @@ std::string format_range(const StatusRange& range) {
 }
 
 void one_kind(const HealthConfig& health, manifest::Position at, manifest::Diagnostics& diagnostics) {
-    const int kinds =
-        int{health.http.has_value()} + int{health.tcp} + int{health.command.has_value()} + int{health.none};
+    const int kinds = int{health.http.has_value()} + int{health.grpc.has_value()} + int{health.tcp} +
+                      int{health.command.has_value()} + int{health.none};
     if (kinds > 1) {
-        diagnostics.error(at, "a health check has one of \"http\", \"tcp\", \"command\" and \"none\", not several",
-                          "keep the one that says best whether the service can answer");
+        diagnostics.error(
+            at, "a health check has one of \"http\", \"grpc\", \"tcp\", \"command\" and \"none\", not several",
+            "keep the one that says best whether the service can answer");
     }
 }
 
@@ -58,6 +71,10 @@ const Object<HealthConfig>& health_schema() {
             .field("http", &HealthConfig::http, text("a path such as /healthz").check(path_complaint).pattern("^/"))
             .doc("the path to GET; an answer within \"status\" is healthy")
             .example("/healthz")
+            .field("grpc", &HealthConfig::grpc,
+                   text("a service's name, or true").check(service_complaint).any_scalar().allow_empty().at_most(256))
+            .doc("asks grpc.health.v1.Health about this service, or with true about the server; SERVING is healthy")
+            .example("true")
             .field("tcp", &HealthConfig::tcp, manifest::boolean())
             .doc("a connection that opens is healthy")
             .field("command", &HealthConfig::command, text("a command").at_most(4096))
@@ -99,6 +116,7 @@ std::string_view to_string(ProbeKind kind) {
     switch (kind) {
         case ProbeKind::automatic: return "automatic";
         case ProbeKind::http: return "http";
+        case ProbeKind::grpc: return "grpc";
         case ProbeKind::tcp: return "tcp";
         case ProbeKind::command: return "command";
         case ProbeKind::none: return "none";
@@ -108,6 +126,7 @@ std::string_view to_string(ProbeKind kind) {
 
 ProbeKind HealthConfig::kind() const {
     if (http) return ProbeKind::http;
+    if (grpc) return ProbeKind::grpc;
     if (command) return ProbeKind::command;
     if (tcp) return ProbeKind::tcp;
     return none ? ProbeKind::none : ProbeKind::automatic;

@@ -28,13 +28,15 @@ enum class ProbeKind : uint8_t {
     http,
     tcp,
     command,
+    grpc,
     none,  // only what callers see of it
 };
 [[nodiscard]] std::string_view to_string(ProbeKind kind);
 
-// `health: /healthz`, or a map of these. At most one of http, tcp, command, none.
+// `health: /healthz`, or a map of these. At most one of http, grpc, tcp, command, none.
 struct HealthConfig {
     std::optional<std::string> http;  // the path to GET
+    std::optional<std::string> grpc;  // the service to ask about; "true" for the server as a whole
     bool tcp = false;
     std::optional<std::string> command;
     bool none = false;

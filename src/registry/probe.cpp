@@ -4,6 +4,8 @@
 
 #include "base/text.h"
 #include "base/units.h"
+#include "codec/grpc.h"
+#include "codec/grpc_health.h"
 #include "http/fetch.h"
 #include "net/stream.h"
 #include "rt/loop.h"
@@ -57,6 +59,48 @@ rt::Task<ProbeResult> probe_http(ProbeRequest request, rt::Cancel* cancel) {
     co_return ProbeResult{well, fmt::format("GET {} answered {}", path, sink.status())};
 }
 
+codec::HeaderTable table_of(const std::vector<std::pair<std::string, std::string>>& fields) {
+    codec::HeaderTable table;
+    for (const auto& [name, value] : fields) table.add(name, value);
+    return table;
+}
+
+// SERVING is well; what else was said is told.
+ProbeResult read_health(const http::FetchResponse& answer) {
+    auto status = codec::grpc_status_in(table_of(answer.trailers));
+    if (!status) status = codec::grpc_status_in(table_of(answer.headers));
+    if (answer.status != 200) return {false, fmt::format("the gRPC health check was answered HTTP {}", answer.status)};
+    if (status == codec::GrpcStatus::unimplemented) {
+        return {false, "the gRPC health check is not implemented there (grpc.health.v1.Health)"};
+    }
+    if (status != codec::GrpcStatus::ok) {
+        const std::string_view name = status ? codec::name_of(*status) : "without a status";
+        return {false, fmt::format("the gRPC health check ended {}", name)};
+    }
+    const auto health = codec::parse_grpc_health(answer.body);
+    if (!health) return {false, "the gRPC health check was answered with something else"};
+    return {*health == codec::GrpcHealth::serving, fmt::format("the gRPC health check said {}", name_of(*health))};
+}
+
+rt::Task<ProbeResult> probe_grpc(ProbeRequest request, rt::Cancel* cancel) {
+    const std::string& written = *request.config.grpc;
+    const std::string service = written == "true" ? "" : written;
+    http::FetchRequest check{.address = request.address,
+                             .method = "POST",
+                             .target = std::string{codec::kGrpcHealthMethod},
+                             .body = codec::grpc_health_request(service),
+                             .most = kMostBody,
+                             .http2 = true,
+                             .trailers = true,
+                             .tls = request.tls,
+                             .tls_host = request.host};
+    check.headers = {{"content-type", "application/grpc"}, {"user-agent", "trunkline-health"}};
+    const auto answer = co_await http::fetch(std::move(check), rt::this_loop().within(request.config.timeout, cancel));
+    if (answer) co_return read_health(*answer);
+    co_return ProbeResult{false,
+                          fmt::format("the gRPC health check: {}", words_of(answer.error(), request.config.timeout))};
+}
+
 rt::Task<ProbeResult> probe_tcp(ProbeRequest request, rt::Cancel* cancel) {
     const base::Duration timeout = request.config.timeout;
     const auto stream = co_await net::connect(request.address, rt::this_loop().within(timeout, cancel));
@@ -94,6 +138,7 @@ rt::Task<ProbeResult> probe_command(ProbeRequest request, CommandRunner* command
 rt::Task<ProbeResult> probe(ProbeRequest request, CommandRunner* commands, rt::Cancel* cancel) {
     switch (request.kind) {
         case ProbeKind::http: return probe_http(std::move(request), cancel);
+        case ProbeKind::grpc: return probe_grpc(std::move(request), cancel);
         case ProbeKind::command: return probe_command(std::move(request), commands, cancel);
         case ProbeKind::tcp:
         case ProbeKind::automatic:

@@ -12,7 +12,7 @@
 namespace tl::registry {
 
 struct ProbeRequest {
-    ProbeKind kind = ProbeKind::tcp;  // http, tcp or command
+    ProbeKind kind = ProbeKind::tcp;  // http, grpc, tcp or command
     std::string service;
     std::string instance;
     net::Address address;

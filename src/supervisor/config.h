@@ -55,6 +55,7 @@ struct ServiceSpec {
     std::string name;
     RunConfig run;                   // run.run is set
     std::vector<std::string> calls;  // names of services, ours or others'
+    std::vector<std::string> tcp;    // those of `calls` that speak TCP
     std::string version_of;          // the service whose instances its own are; "" for one of its own
     std::string folder;              // absolute: the manifest's
     std::string fingerprint;         // of the contents of env_files and secrets (environment.h); "" is "not known"

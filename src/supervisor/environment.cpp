@@ -177,6 +177,12 @@ void add_calls(const ServiceSpec& spec, CallAddresses& addresses, Collected& out
         std::string url = addresses.url_for(spec.name, callee);
         if (!url.empty()) out.set(url_variable(callee), std::move(url));
     }
+    for (const CallAddresses::TcpDoor& door : addresses.tcp_doors(spec.name)) {
+        const std::string name = variable_prefix(door.callee);
+        out.set(name + "_ADDRESS", fmt::format("{}:{}", door.host, door.port));
+        out.set(name + "_HOST", door.host);
+        out.set(name + "_PORT", fmt::to_string(door.port));
+    }
     const std::string proxy = addresses.proxy_for(spec.name);
     if (proxy.empty()) return;
     for (const char* name : {"HTTP_PROXY", "http_proxy"}) out.set(name, proxy);
@@ -235,14 +241,16 @@ base::Result<Environment> make_environment(const ServiceSpec& spec, const Instan
     return made;
 }
 
-std::string url_variable(std::string_view service) {
+std::string variable_prefix(std::string_view service) {
     std::string out;
     for (const char c : service) {
         const bool is_lower = c >= 'a' && c <= 'z';
         out += c == '-' || c == '.' ? '_' : is_lower ? static_cast<char>(c - 32) : c;
     }
-    return out + "_URL";
+    return out;
 }
+
+std::string url_variable(std::string_view service) { return variable_prefix(service) + "_URL"; }
 
 std::string from_folder(const std::string& folder, const std::string& path) {
     return (std::filesystem::path{folder} / path).lexically_normal().string();

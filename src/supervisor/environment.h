@@ -38,6 +38,8 @@ struct Environment {
                                                          const std::vector<std::string>& inherited,
                                                          CallAddresses& addresses);
 
+// "payment-gateway" gives "PAYMENT_GATEWAY": variables about a callee begin so.
+[[nodiscard]] std::string variable_prefix(std::string_view service);
 // "payment-gateway" gives "PAYMENT_GATEWAY_URL".
 [[nodiscard]] std::string url_variable(std::string_view service);
 // `path` as seen from `folder`, unless it is absolute.

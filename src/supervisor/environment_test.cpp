@@ -66,7 +66,8 @@ TEST(Environment, later_words_win_and_ours_are_last) {
     for (const std::string entry :
          {"PATH=/bin", "FROM_FILE=1", "LEVEL=manifest", "PORT=20001", "HOST=127.0.0.1", "SERVICE=orders",
           "INSTANCE=orders-1", "VERSION=7", "TRUNKLINE_RUN=abc", "KEY=s3cret",
-          "PAYMENT_GATEWAY_URL=http://127.0.0.1:1/payment-gateway", "HTTP_PROXY=http://proxy/orders",
+          "PAYMENT_GATEWAY_URL=http://127.0.0.1:1/payment-gateway", "ORDER_DB_ADDRESS=127.0.0.1:5433",
+          "ORDER_DB_HOST=127.0.0.1", "ORDER_DB_PORT=5433", "HTTP_PROXY=http://proxy/orders",
           "http_proxy=http://proxy/orders", "NO_PROXY=localhost,127.0.0.1,::1"}) {
         EXPECT_TRUE(has(made->entries, entry)) << entry;
     }

@@ -50,6 +50,7 @@ Step compare(const ServiceSpec& now, const ServiceSpec& next) {
         std::set<std::string>(next.calls.begin(), next.calls.end())) {
         restart.emplace_back("calls");
     }
+    if (now.tcp != next.tcp && now.calls == next.calls) restart.emplace_back("the protocol of what it calls");
     if (now.version_of != next.version_of) restart.emplace_back("version_of");
     if (now.folder != next.folder) restart.emplace_back("the manifest's folder");
     if (now.fingerprint != next.fingerprint && !now.fingerprint.empty() && !next.fingerprint.empty()) {

@@ -51,6 +51,10 @@ struct FakeAddresses final : CallAddresses {
     std::string url_for(std::string_view /*caller*/, std::string_view callee) override {
         return callee == "nowhere" ? "" : "http://127.0.0.1:1/" + std::string{callee};
     }
+    std::vector<TcpDoor> tcp_doors(std::string_view caller) override {
+        if (caller != "orders") return {};
+        return {{.callee = "order-db", .host = "127.0.0.1", .port = 5433}};
+    }
     std::string proxy_for(std::string_view caller) override { return "http://proxy/" + std::string{caller}; }
 };
 

@@ -38,15 +38,21 @@ void append_readable_line(std::string& out, const Record& record, const RecordWo
     const Paint paint{colour};
     const auto to = std::back_inserter(out);
     const std::string time = base::format_time(base::WallTime{base::Duration{record.start_ns}});
-    fmt::format_to(to, "{}{}{} {}{}{} ", paint.dim(), time.substr(11, 12), paint.end(), paint.status(record.status),
-                   status_text(record.status), paint.end());
-    std::string method;
-    append_visible(method, record.method_text.view());
-    fmt::format_to(to, "{:<6} ", method);
-    append_visible(out, record.path.view());
-    out += "  ";
+    const bool tcp = record.has(Record::kTcp);
+    fmt::format_to(to, "{}{}{} {}{}{} ", paint.dim(), time.substr(11, 12), paint.end(),
+                   tcp && record.cause == 0 ? paint.dim() : paint.status(record.telling_status()), status_text(record),
+                   paint.end());
+    if (!tcp) {
+        std::string method;
+        append_visible(method, record.method_text.view());
+        fmt::format_to(to, "{:<6} ", method);
+        append_visible(out, record.path.view());
+        out += "  ";
+    }
     append_way(out, record, words);
     fmt::format_to(to, "  {}", short_duration(base::Duration{static_cast<int64_t>(record.duration_ns)}));
+    if (tcp) fmt::format_to(to, "  {}", traffic_words(record));
+    if (const auto call = record.grpc_status()) fmt::format_to(to, "  grpc {}", codec::name_of(*call));
     if (record.attempts > 1) fmt::format_to(to, "  {} attempts", record.attempts);
     if (const auto cause = words.cause_text(record.cause); !cause.empty()) {
         fmt::format_to(to, "  {}{}{}", paint.red(), cause, paint.end());

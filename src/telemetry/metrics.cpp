@@ -5,12 +5,12 @@
 namespace tl::telemetry {
 
 SeriesTable::SeriesTable(size_t most) : most_(std::max<size_t>(most, 1)) {
-    keys_.push_back({Door::gateway, "other", "other"});
+    keys_.push_back({Door::gateway, "other", "other", Counts::requests});
     pools_.emplace_back("other");
 }
 
-SeriesId SeriesTable::add(Door door, std::string_view route, std::string_view service) {
-    Key key{door, std::string{route}, std::string{service}};
+SeriesId SeriesTable::add(Door door, std::string_view route, std::string_view service, Counts counts) {
+    Key key{door, std::string{route}, std::string{service}, counts};
     if (const auto found = ids_.find(key); found != ids_.end()) return found->second;
     if (keys_.size() >= most_) {
         ++overflowed_;
@@ -36,6 +36,10 @@ PoolId SeriesTable::add_pool(std::string_view service) {
 
 void SeriesCell::merge(const SeriesCell& other) {
     for (size_t i = 0; i < by_class.size(); ++i) by_class[i] += other.by_class[i];
+    connections.accepted += other.connections.accepted;
+    connections.failed += other.connections.failed;
+    connections.open += other.connections.open;
+    for (size_t i = 0; i < calls.size(); ++i) calls[i] += other.calls[i];
     bytes_in += other.bytes_in;
     bytes_out += other.bytes_out;
     retries += other.retries;

@@ -31,17 +31,20 @@ class SeriesTable {
   public:
     static constexpr size_t kMost = 1000;
 
+    enum class Counts : uint8_t { requests, connections };
     struct Key {
         Door door = Door::gateway;
         std::string route;
         std::string service;
+        Counts counts = Counts::requests;
         friend auto operator<=>(const Key&, const Key&) = default;
     };
 
     explicit SeriesTable(size_t most = kMost);
 
     // The same arguments give the same number; kOtherSeries when the table is full.
-    [[nodiscard]] SeriesId add(Door door, std::string_view route, std::string_view service);
+    [[nodiscard]] SeriesId add(Door door, std::string_view route, std::string_view service,
+                               Counts counts = Counts::requests);
     // The pool of connections to one service.
     [[nodiscard]] PoolId add_pool(std::string_view service);
 
@@ -64,12 +67,21 @@ class SeriesTable {
 inline constexpr size_t kStatusClasses = 6;  // 0: nothing was sent; 1..5: 1xx..5xx
 inline constexpr size_t kMostCauses = 32;    // a cause from 32 on is counted as 31
 
+// Connections of TCP, of a series that counts those.
+struct ConnectionCounts {
+    uint64_t accepted = 0;
+    uint64_t failed = 0;  // of those: refused, or no instance could be reached
+    int64_t open = 0;     // now
+};
+
 struct SeriesCell {
     std::array<uint64_t, kStatusClasses> by_class{};
+    ConnectionCounts connections;
     uint64_t bytes_in = 0;
     uint64_t bytes_out = 0;
-    uint64_t retries = 0;  // attempts beyond the first
-    Histogram duration;    // without upgraded requests: those last as long as their tunnel
+    uint64_t retries = 0;                                // attempts beyond the first
+    std::array<uint64_t, codec::kGrpcStatuses> calls{};  // of gRPC, by the status that they ended with
+    Histogram duration;  // without upgraded requests: those last as long as their tunnel
 
     void merge(const SeriesCell& other);
     [[nodiscard]] uint64_t requests() const;
@@ -137,12 +149,31 @@ class CoreMetrics {
     // All that a record says: status, duration, bytes, retries, and its cause if it has one.
     void count(SeriesId id, const Record& record) {
         SeriesCell& cell = cell_of(id);
-        count_size(cell, record.status, record.bytes_in, record.bytes_out);
+        count_size(cell, record.telling_status(), record.bytes_in, record.bytes_out);
+        if (record.call != 0) ++cell.calls[record.call - 1];
         if (!record.has(Record::kUpgraded)) {
             cell.duration.add(base::Duration{static_cast<int64_t>(record.duration_ns)});
         }
         if (record.attempts > 1) cell.retries += record.attempts - 1;
         if (record.cause != 0) count_cause(record.cause);
+    }
+
+    // A connection of TCP has begun; its bytes so far, since the last time; it has ended.
+    void connection_begins(SeriesId id) {
+        ConnectionCounts& counts = cell_of(id).connections;
+        ++counts.accepted;
+        ++counts.open;
+    }
+    void count_bytes(SeriesId id, uint64_t in, uint64_t out) {
+        SeriesCell& cell = cell_of(id);
+        cell.bytes_in += in;
+        cell.bytes_out += out;
+    }
+    void connection_ends(SeriesId id, const Record& record) {
+        SeriesCell& cell = cell_of(id);
+        --cell.connections.open;
+        if (record.cause != 0) ++cell.connections.failed, count_cause(record.cause);
+        if (record.attempts > 1) cell.retries += record.attempts - 1;
     }
 
     // Stays where it is when reserve() grows the table: a pool may keep the reference.

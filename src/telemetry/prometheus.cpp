@@ -96,7 +96,9 @@ struct Shown {
     Labels labels;
 };
 
-std::vector<Shown> shown_series(const SeriesTable& table, const MetricsData& data) {
+// Those that `wanted` says of; a predicate on the cell.
+template <class Wanted>
+std::vector<Shown> shown_series(const SeriesTable& table, const MetricsData& data, Wanted wanted) {
     std::vector<SeriesId> ids(std::min(table.series(), data.series.size()));
     std::iota(ids.begin(), ids.end(), 0U);
     // By name; `other` comes last.
@@ -107,7 +109,7 @@ std::vector<Shown> shown_series(const SeriesTable& table, const MetricsData& dat
     std::vector<Shown> shown;
     for (const SeriesId id : ids) {
         const SeriesCell& cell = data.series[id];
-        if (cell.requests() == 0) continue;
+        if (!wanted(cell)) continue;
         const SeriesTable::Key& key = table.key(id);
         const std::string_view door = id == kOtherSeries ? "other" : to_string(key.door);
         shown.push_back({&cell, {{"door", door}, {"route", key.route}, {"service", key.service}}});
@@ -125,6 +127,23 @@ void write_requests(Page& page, const std::vector<Shown>& series) {
             Labels labels = shown.labels;
             labels.emplace_back("code", kClasses[i]);
             page.sample(labels, shown.cell->by_class[i]);
+        }
+    }
+}
+
+void write_calls(Page& page, const std::vector<Shown>& series) {
+    const auto has_calls = [](const Shown& shown) {
+        return std::ranges::any_of(shown.cell->calls, [](uint64_t count) { return count != 0; });
+    };
+    if (std::ranges::none_of(series, has_calls)) return;
+    page.family("trunkline_grpc_requests_total", "counter",
+                "Finished calls of gRPC by the status that they ended with.");
+    for (const Shown& shown : series) {
+        for (size_t i = 0; i < codec::kGrpcStatuses; ++i) {
+            if (shown.cell->calls[i] == 0) continue;
+            Labels labels = shown.labels;
+            labels.emplace_back("grpc_status", codec::name_of(static_cast<codec::GrpcStatus>(i)));
+            page.sample(labels, shown.cell->calls[i]);
         }
     }
 }
@@ -153,6 +172,24 @@ void write_sizes(Page& page, const std::vector<Shown>& series) {
     page.family("trunkline_response_body_bytes_total", "counter", "Bytes of the answers' bodies.");
     for (const Shown& shown : series) page.sample(shown.labels, shown.cell->bytes_out);
     page.family("trunkline_request_retries_total", "counter", "Attempts beyond a request's first.");
+    for (const Shown& shown : series) page.sample(shown.labels, shown.cell->retries);
+}
+
+// What is counted of TCP.
+void write_connections(Page& page, const std::vector<Shown>& series) {
+    if (series.empty()) return;
+    page.family("trunkline_tcp_connections_total", "counter", "Connections of TCP that were accepted.");
+    for (const Shown& shown : series) page.sample(shown.labels, shown.cell->connections.accepted);
+    page.family("trunkline_tcp_connections_failed_total", "counter",
+                "Of those: refused, or without an instance that could be reached.");
+    for (const Shown& shown : series) page.sample(shown.labels, shown.cell->connections.failed);
+    page.family("trunkline_tcp_connections", "gauge", "Connections of TCP that are open, now.");
+    for (const Shown& shown : series) page.gauge(shown.labels, shown.cell->connections.open);
+    page.family("trunkline_tcp_received_bytes_total", "counter", "Bytes from clients.");
+    for (const Shown& shown : series) page.sample(shown.labels, shown.cell->bytes_in);
+    page.family("trunkline_tcp_sent_bytes_total", "counter", "Bytes to clients.");
+    for (const Shown& shown : series) page.sample(shown.labels, shown.cell->bytes_out);
+    page.family("trunkline_tcp_retries_total", "counter", "Tries of a connection beyond its first instance.");
     for (const Shown& shown : series) page.sample(shown.labels, shown.cell->retries);
 }
 
@@ -269,10 +306,14 @@ void write_samples(Page& page, const Exposition& exposition) {
 std::string write_prometheus(const Exposition& exposition) {
     Page page;
     if (exposition.table != nullptr && exposition.data != nullptr) {
-        const auto series = shown_series(*exposition.table, *exposition.data);
+        const auto series = shown_series(*exposition.table, *exposition.data,
+                                         [](const SeriesCell& cell) { return cell.requests() > 0; });
         write_requests(page, series);
+        write_calls(page, series);
         write_durations(page, series);
         write_sizes(page, series);
+        write_connections(page, shown_series(*exposition.table, *exposition.data,
+                                             [](const SeriesCell& cell) { return cell.connections.accepted > 0; }));
         write_causes(page, *exposition.data, exposition.cause);
         write_pools(page, *exposition.table, *exposition.data);
         write_doors(page, *exposition.data);

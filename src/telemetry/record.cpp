@@ -23,6 +23,20 @@ uint32_t to_us(base::Duration d) {
 
 std::string_view to_string(Door door) { return door == Door::gateway ? "gateway" : "sidecar"; }
 
+std::string_view to_string(ConnectionEnd end) {
+    switch (end) {
+        case ConnectionEnd::none: return "";
+        case ConnectionEnd::client_closed: return "client_closed";
+        case ConnectionEnd::service_closed: return "service_closed";
+        case ConnectionEnd::client_reset: return "client_reset";
+        case ConnectionEnd::service_reset: return "service_reset";
+        case ConnectionEnd::idle: return "idle";
+        case ConnectionEnd::drained: return "drained";
+        case ConnectionEnd::stopped: return "stopped";
+    }
+    return "";
+}
+
 ClientAddress ClientAddress::from(const sockaddr* address) {
     ClientAddress out;
     if (address == nullptr) return out;

@@ -8,12 +8,14 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
 
 #include "base/clock.h"
+#include "codec/grpc.h"
 #include "telemetry/names.h"
 #include "telemetry/trace.h"
 
@@ -51,6 +53,19 @@ struct ClientAddress {
     [[nodiscard]] std::string text() const;  // "10.0.0.1:5000", "[::1]:5000", "unix", "-"
 };
 
+// How a connection of TCP ended (docs/tcp.md has a sentence on each).
+enum class ConnectionEnd : uint8_t {
+    none,  // of a request, or of a connection that was refused: its cause says why
+    client_closed,
+    service_closed,
+    client_reset,
+    service_reset,
+    idle,
+    drained,  // its instance left, and the grace for it was over
+    stopped,  // its door or Trunkline stopped, and the grace was over
+};
+[[nodiscard]] std::string_view to_string(ConnectionEnd end);
+
 struct Attempt {
     uint32_t start_us = 0;  // after the request began
     uint32_t duration_us = 0;
@@ -68,6 +83,7 @@ struct Record {
         kOwnReply = 16,      // the answer was made here, not by the service
         kTruncated = 32,     // the answer broke off behind its head
         kParentGiven = 64,   // the caller sent a traceparent
+        kTcp = 128,          // a connection, no request: without a method, a path and a status
         kMirror = 1 << 14,   // a copy of another request, whose answer nobody gets
         kDelayed = 1 << 15,  // by fault injection
     };
@@ -77,9 +93,9 @@ struct Record {
     SpanId parent = 0;     // 0: this hop began the trace
     int64_t start_ns = 0;  // wall time, since 1970
     uint64_t duration_ns = 0;
-    uint64_t first_byte_ns = 0;  // until the answer's head; 0: there was none
-    uint64_t bytes_in = 0;       // body bytes of the request
-    uint64_t bytes_out = 0;      // body bytes of the answer
+    uint64_t first_byte_ns = 0;  // until the answer's head (of TCP: to the connected instance); 0: there was none
+    uint64_t bytes_in = 0;       // body bytes of the request; of TCP: all from the client
+    uint64_t bytes_out = 0;      // body bytes of the answer; of TCP: all to the client
     NameId caller = kNoName;     // the calling service; none at the gateway
     NameId route = kNoName;
     NameId service = kNoName;   // the callee
@@ -97,11 +113,22 @@ struct Record {
     ShortText<96> path;     // without the query, where secrets travel; as received
     ShortText<40> request_id;
     ShortText<11> method_text;
+    ConnectionEnd end = ConnectionEnd::none;
     ShortText<119> notes;  // what policies have decided: "limit: 3 of 100 left; jwt: alice"
+    uint8_t call = 0;      // of gRPC: the status that it ended with, and 1; 0: it is none, or had no end
 
     [[nodiscard]] bool has(Flag flag) const { return (flags & flag) != 0; }
     void set(Flag flag) { flags |= flag; }
     void clear(Flag flag) { flags &= static_cast<uint16_t>(~flag); }
+    void set_grpc(codec::GrpcStatus ended) { call = static_cast<uint8_t>(static_cast<uint8_t>(ended) + 1); }
+    [[nodiscard]] std::optional<codec::GrpcStatus> grpc_status() const {
+        if (call == 0) return std::nullopt;
+        return static_cast<codec::GrpcStatus>(call - 1);
+    }
+    // The status of HTTP that says how it went: a call of gRPC fails with 200.
+    [[nodiscard]] uint16_t telling_status() const {
+        return call == 0 ? status : codec::http_status_of(static_cast<codec::GrpcStatus>(call - 1));
+    }
     void set_method(uint8_t number, std::string_view text) {
         method = number;
         method_text.set(text);

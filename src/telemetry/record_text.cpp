@@ -87,13 +87,18 @@ void append_json_members(std::string& out, const Record& record, const RecordWor
     append_text(out, "version", words.name(record.version));
     append_text(out, "instance", words.name(record.instance));
     append_text(out, "mirrored_to", words.name(record.mirrored));
-    fmt::format_to(std::back_inserter(out), R"(,"status":{},"duration_ms":{:.3f})", record.status,
-                   to_ms(record.duration_ns));
+    const bool tcp = record.has(Record::kTcp);
+    if (tcp) out += R"(,"protocol":"tcp")";
+    if (!tcp) fmt::format_to(std::back_inserter(out), R"(,"status":{})", record.status);
+    fmt::format_to(std::back_inserter(out), R"(,"duration_ms":{:.3f})", to_ms(record.duration_ns));
+    if (const auto call = record.grpc_status()) append_text(out, "grpc_status", codec::name_of(*call));
     if (record.first_byte_ns != 0) {
-        fmt::format_to(std::back_inserter(out), R"(,"first_byte_ms":{:.3f})", to_ms(record.first_byte_ns));
+        fmt::format_to(std::back_inserter(out), R"(,"{}":{:.3f})", tcp ? "connected_ms" : "first_byte_ms",
+                       to_ms(record.first_byte_ns));
     }
     fmt::format_to(std::back_inserter(out), R"(,"bytes_in":{},"bytes_out":{})", record.bytes_in, record.bytes_out);
     append_attempts(out, record, words);
+    append_text(out, "end", to_string(record.end));
     append_text(out, "cause", words.cause_text(record.cause));
     append_text(out, "policies", record.notes.view());
     append_flags(out, record);
@@ -110,6 +115,15 @@ std::string short_duration(base::Duration duration) {
 }
 
 std::string status_text(uint16_t status) { return status == 0 ? "---" : fmt::format("{:03}", status); }
+
+std::string status_text(const Record& record) { return record.has(Record::kTcp) ? "tcp" : status_text(record.status); }
+
+std::string traffic_words(const Record& record) {
+    if (!record.has(Record::kTcp)) return "";
+    std::string out = fmt::format("{} bytes in, {} out", record.bytes_in, record.bytes_out);
+    if (record.end != ConnectionEnd::none) out += fmt::format(", {}", to_string(record.end));
+    return out;
+}
 
 std::string flag_words(const Record& record) {
     std::string out;

@@ -19,6 +19,12 @@ void append_json_members(std::string& out, const Record& record, const RecordWor
 // "200", or "---" when nothing was sent.
 [[nodiscard]] std::string status_text(uint16_t status);
 
+// The same; "tcp" for a connection.
+[[nodiscard]] std::string status_text(const Record& record);
+
+// "31 bytes in, 512 out, client_closed" of a connection; "" of a request.
+[[nodiscard]] std::string traffic_words(const Record& record);
+
 // The words of the flags that a person wants to see: "upgraded, panic".
 [[nodiscard]] std::string flag_words(const Record& record);
 

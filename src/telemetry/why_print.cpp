@@ -71,13 +71,18 @@ class Printer {
         const Record& record = hop.record;
         const std::string indent(std::min(depth * 2, kDeepestIndent), ' ');
         put("{}{:>9}{} {:>8}  {}{}{}  {}", paint_.dim(), "+" + short_duration(since(begin_, record)), paint_.end(),
-            short_duration(length_of(record)), paint_.status(record.status), status_text(record.status), paint_.end(),
-            indent);
-        put("{} -> {}  {} {}", visible(words_.name(record.caller), "client"),
-            visible(words_.name(record.service), "nobody"), visible(record.method_text.view()),
-            visible(record.path.view()));
+            short_duration(length_of(record)), paint_.status(record.telling_status()), status_text(record),
+            paint_.end(), indent);
+        put("{} -> {}  ", visible(words_.name(record.caller), "client"),
+            visible(words_.name(record.service), "nobody"));
+        if (record.has(Record::kTcp)) {
+            put("{}", traffic_words(record));
+        } else {
+            put("{} {}", visible(record.method_text.view()), visible(record.path.view()));
+        }
         if (record.route != kNoName) put("  route {}", visible(words_.name(record.route)));
         if (record.instance != kNoName) put("  at {}", visible(words_.name(record.instance)));
+        if (const auto call = record.grpc_status()) put("  grpc {}", codec::name_of(*call));
         if (record.version != kNoName) put("  version {}", visible(words_.name(record.version)));
         out_ += '\n';
         details(hop, indent);

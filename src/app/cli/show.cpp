@@ -41,7 +41,9 @@ void add_traffic(std::vector<Cell>& cells, const console::Traffic& traffic) {
 // Why something is as it is, the most important first.
 std::string remark(const ServiceView& service) {
     if (!service.panic.empty()) return "panic: " + service.panic;
-    return service.reason;
+    if (service.protocol != "tcp") return service.reason;
+    const std::string open = fmt::format("tcp, {} open", count_of(service.traffic.open, "connection"));
+    return service.reason.empty() ? open : open + "; " + service.reason;
 }
 
 std::string summary(const console::StatusView& status) {
@@ -220,8 +222,40 @@ std::string show_services(const std::vector<ServiceView>& services, base::WallTi
     return text;
 }
 
+namespace {
+
+// Ports of TCP: connections instead of requests.
+std::string show_ports(const std::vector<console::RouteView>& routes, bool colour) {
+    Table table{{{"PORT"},
+                 {"TO"},
+                 {"OPEN", true},
+                 {"CONN/S", true},
+                 {"FAILED", true},
+                 {"IN/S", true},
+                 {"OUT/S", true},
+                 {"CONNECTIONS", true}}};
+    for (const console::RouteView& route : routes) {
+        if (route.listen.empty()) continue;
+        const console::Traffic& traffic = route.traffic;
+        std::string to = route.to;
+        if (!route.shaping.empty()) to += fmt::format(" ({})", base::join(route.shaping, "; "));
+        table.add({{route.listen, Tone::strong},
+                   {std::move(to)},
+                   {fmt::format("{}", traffic.open)},
+                   {words_of_rate(traffic.per_second)},
+                   {words_of_share(traffic.error_share), tone_of_errors(traffic.error_share)},
+                   {words_of_bytes(static_cast<uint64_t>(traffic.bytes_in))},
+                   {words_of_bytes(static_cast<uint64_t>(traffic.bytes_out))},
+                   {fmt::format("{}", traffic.total)}});
+    }
+    return table.empty() ? "" : table.print(colour);
+}
+
+}  // namespace
+
 std::string show_routes(const std::vector<console::RouteView>& routes, bool colour) {
     if (routes.empty()) return "The gateway has no routes.\n";
+    const std::string ports = show_ports(routes, colour);
     Table table{{{"ROUTE"},
                  {"HOST"},
                  {"PATH"},
@@ -235,6 +269,7 @@ std::string show_routes(const std::vector<console::RouteView>& routes, bool colo
                  {"P99", true},
                  {"REMARK"}}};
     for (const console::RouteView& route : routes) {
+        if (!route.listen.empty()) continue;
         std::string to = route.rewrite.empty() ? route.to : fmt::format("{} as {}", route.to, route.rewrite);
         if (!route.shaping.empty()) to += fmt::format(" ({})", base::join(route.shaping, "; "));
         std::vector<Cell> cells{{route.name},
@@ -250,7 +285,8 @@ std::string show_routes(const std::vector<console::RouteView>& routes, bool colo
         }
         table.add(std::move(cells));
     }
-    return table.print(colour);
+    if (table.empty()) return ports;
+    return table.print(colour) + (ports.empty() ? "" : "\n" + ports);
 }
 
 std::string show_plan(const console::PlanView& plan, bool applied, bool colour) {
