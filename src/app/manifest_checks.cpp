@@ -145,10 +145,8 @@ void check_ports(const Manifest& manifest, Diagnostics& diagnostics) {
 
 void check_all_policies(const Manifest& manifest, const std::string& folder, const Names& names,
                         Diagnostics& diagnostics) {
-    const gateway::PolicyCheck check{.services = names,
-                                     .folder = folder,
-                                     .diagnostics = diagnostics,
-                                     .redis = manifest.gateway.redis.has_value()};
+    const gateway::PolicyCheck check{
+        .services = names, .folder = folder, .diagnostics = diagnostics, .redis = manifest.gateway.redis.has_value()};
     gateway::check_policies(manifest.gateway.policies, check);
     for (const auto& route : manifest.gateway.routes) gateway::check_policies(route.policies, check);
     for (const auto& context : manifest.contexts) {

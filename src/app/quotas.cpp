@@ -44,8 +44,10 @@ int run_quotas(const QuotasOptions& options) {
     Json list = Json::array();
     for (const gateway::QuotaFile& file : gateway::read_quota_files(options.project.state_dir)) {
         for (const gateway::QuotaRow& row : rows_of(file)) {
-            table.add({{file.quota}, {who_of(row)}, {fmt::to_string(row.used)}, {row.of == 0 ? "" : fmt::to_string(row.of)}});
-            list.push_back({{"quota", file.quota}, {"per", file.per}, {"who", who_of(row)}, {"used", row.used}, {"of", row.of}});
+            table.add(
+                {{file.quota}, {who_of(row)}, {fmt::to_string(row.used)}, {row.of == 0 ? "" : fmt::to_string(row.of)}});
+            list.push_back(
+                {{"quota", file.quota}, {"per", file.per}, {"who", who_of(row)}, {"used", row.used}, {"of", row.of}});
         }
     }
     if (options.json) {

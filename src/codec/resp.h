@@ -20,10 +20,10 @@ struct RespReply {
 };
 
 struct RespLimits {
-    uint32_t line = 1024;         // bytes of a line
-    uint32_t bulk = 64 * 1024;    // bytes of a bulk text
-    uint32_t items = 1024;        // of a list
-    uint32_t depth = 4;           // lists in lists
+    uint32_t line = 1024;       // bytes of a line
+    uint32_t bulk = 64 * 1024;  // bytes of a bulk text
+    uint32_t items = 1024;      // of a list
+    uint32_t depth = 4;         // lists in lists
 };
 
 enum class RespState : uint8_t { complete, need_more, bad };

@@ -36,8 +36,9 @@ TEST(Resp, a_reply_that_is_cut_needs_more_wherever_it_is_cut) {
 }
 
 TEST(Resp, what_is_wrong_or_too_large_is_refused) {
-    for (const std::string_view bytes : {"?\r\n", "\r\n", ":x\r\n", ":1x\r\n", "$-2\r\n", "$1\r\nab\r\n", "$1\r\na\rx", "+a\rb\r\n",
-                                         "+a\nb\r\n", "*1025\r\n", "$65537\r\n", "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n"}) {
+    for (const std::string_view bytes :
+         {"?\r\n", "\r\n", ":x\r\n", ":1x\r\n", "$-2\r\n", "$1\r\nab\r\n", "$1\r\na\rx", "+a\rb\r\n", "+a\nb\r\n",
+          "*1025\r\n", "$65537\r\n", "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n"}) {
         EXPECT_EQ(parse_resp(bytes).state, RespState::bad) << bytes;
     }
     EXPECT_EQ(parse_resp("+" + std::string(2000, 'a')).state, RespState::bad) << "a line without an end";

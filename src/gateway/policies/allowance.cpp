@@ -58,10 +58,12 @@ std::expected<void, std::string> parse_amount(std::string_view word, Form form, 
     into.count = *number;
     if (slash == std::string_view::npos) return {};
     const std::string_view period = word.substr(slash + 1);
-    if (form == Form::count) return std::unexpected("counts requests at a time and has no period; write 20, or 20 by client");
+    if (form == Form::count)
+        return std::unexpected("counts requests at a time and has no period; write 20, or 20 by client");
     into.period = form == Form::rate ? parse_rate_period(period) : parse_calendar(period);
     if (into.period) return {};
-    if (form == Form::rate) return std::unexpected("must be per s, m, h, d or a time up to 31d, such as 100/s or 100/10s");
+    if (form == Form::rate)
+        return std::unexpected("must be per s, m, h, d or a time up to 31d, such as 100/s or 100/10s");
     return std::unexpected("must be per hour, day or month, such as 10000/month");
 }
 

@@ -11,8 +11,8 @@ namespace {
 using namespace std::chrono_literals;
 
 TEST(Allowance, is_read_and_written_back_alike) {
-    for (const std::string text : {"100/s", "100/s by client", "5/m by header x-tenant burst 10", "1/10s burst 3", "7/h by all",
-                                   "1/d by claim org_id", "3/1m30s by cookie sid"}) {
+    for (const std::string text : {"100/s", "100/s by client", "5/m by header x-tenant burst 10", "1/10s burst 3",
+                                   "7/h by all", "1/d by claim org_id", "3/1m30s by cookie sid"}) {
         const auto read = parse_rate(text);
         ASSERT_TRUE(read.has_value()) << text << ": " << read.error();
         EXPECT_EQ(format_allowance(*read), text);

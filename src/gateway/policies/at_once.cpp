@@ -101,7 +101,8 @@ class AtOnceFilter final : public proxy::Filter {
 void check_at_once(const AtOnceConfig& config, manifest::Position /*at*/, manifest::Diagnostics& diagnostics) {
     for (const auto& plan : config.plans) {
         if (!plan.value.by) continue;
-        diagnostics.error(plan.name.at, fmt::format("at_once: plan \"{}\" cannot count by another key", plan.name.value),
+        diagnostics.error(plan.name.at,
+                          fmt::format("at_once: plan \"{}\" cannot count by another key", plan.name.value),
                           "say \"by\" in requests; plans differ in how many");
     }
 }
@@ -109,8 +110,8 @@ void check_at_once(const AtOnceConfig& config, manifest::Position /*at*/, manife
 }  // namespace
 
 const manifest::Object<AtOnceConfig>& at_once_schema() {
-    static const auto count = manifest::custom<Allowance>("a number such as 20, or 20 by client", parse_count,
-                                                          format_allowance);
+    static const auto count =
+        manifest::custom<Allowance>("a number such as 20, or 20 by client", parse_count, format_allowance);
     static const auto schema =
         manifest::Object<AtOnceConfig>("an at_once policy")
             .position(&AtOnceConfig::at)

@@ -1,5 +1,5 @@
-// How many requests of one caller may be in flight: `at_once: 20 by client`. A place is held from here until the request
-// has ended, however it ended. Exact over all cores of the process (key_table.h). Refusals: 429 rate_limited.
+// How many requests of one caller may be in flight: `at_once: 20 by client`. A place is held from here until the
+// request has ended, however it ended. Exact over all cores of the process (key_table.h). Refusals: 429 rate_limited.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,7 @@ namespace tl::gateway {
 struct AtOnceConfig {
     manifest::Position at;
     Allowance requests;
-    CallerKey by;                             // unless `requests` says it
+    CallerKey by;                           // unless `requests` says it
     manifest::OrderedMap<Allowance> plans;  // in the place of `requests`
     uint32_t keys = 65536;
     bool audit = false;

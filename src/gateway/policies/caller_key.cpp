@@ -106,7 +106,8 @@ std::expected<CallerKey, std::string> parse_caller_key(std::string_view text) {
         if (one.named && !codec::is_token(name)) {
             return std::unexpected(fmt::format("must name it, such as {} x", word));
         }
-        if (!one.named && !name.empty()) return std::unexpected(fmt::format("is \"{}\" and has no name behind it", word));
+        if (!one.named && !name.empty())
+            return std::unexpected(fmt::format("is \"{}\" and has no name behind it", word));
         return CallerKey{.kind = one.kind, .name = std::string{name}};
     }
     const std::string_view meant = base::nearest(word, words);
@@ -146,8 +147,7 @@ std::string show(const CallerText& caller, base::HashKey secret) {
         case Kind::client: return fmt::format("{} {}", word, show_client(caller.bytes));
         case Kind::header:
         case Kind::cookie:
-        case Kind::claim:
-            return fmt::format("{} ({})", word, base::hex64(hash_of(caller, secret)).substr(0, 12));
+        case Kind::claim: return fmt::format("{} ({})", word, base::hex64(hash_of(caller, secret)).substr(0, 12));
         case Kind::all: return "all";
         default: return fmt::format("{} {}", word, base::printable(caller.bytes, 64));
     }

@@ -32,7 +32,8 @@ struct CallerText {
 [[nodiscard]] CallerText caller_of(proxy::RequestContext& context, const CallerKey& key);
 // A secret that no caller can guess, new each time.
 [[nodiscard]] base::HashKey new_secret();
-// Never 0 nor all ones, which mean something to a KeyTable. `secret` is what callers do not know: they cannot make keys that meet others'.
+// Never 0 nor all ones, which mean something to a KeyTable. `secret` is what callers do not know: they cannot make keys
+// that meet others'.
 [[nodiscard]] uint64_t hash_of(const CallerText& caller, base::HashKey secret);
 // For people: "client 192.0.2.1", "api_key alice", "header (8f31c2...)".
 [[nodiscard]] std::string show(const CallerText& caller, base::HashKey secret);

@@ -45,7 +45,8 @@ TEST(CallerKey, a_client_is_an_address_without_its_port_and_of_ipv6_a_64) {
     EXPECT_EQ(caller({.client = "192.0.2.60:1"}, "client"), caller({}, "client"));
     EXPECT_NE(caller({.client = "192.0.2.61:41000"}, "client").second, caller({}, "client").second);
     EXPECT_EQ(caller({.client = "[2001:db8:1:2::1]:1"}, "client").first, "client 2001:db8:1:2::/64");
-    EXPECT_EQ(caller({.client = "[2001:db8:1:2::1]:1"}, "client"), caller({.client = "[2001:db8:1:2:ffff::9]:2"}, "client"));
+    EXPECT_EQ(caller({.client = "[2001:db8:1:2::1]:1"}, "client"),
+              caller({.client = "[2001:db8:1:2:ffff::9]:2"}, "client"));
     EXPECT_NE(caller({.client = "[2001:db8:1:2::1]:1"}, "client"), caller({.client = "[2001:db8:1:3::1]:1"}, "client"));
     EXPECT_EQ(caller({.client = "[::ffff:192.0.2.60]:1"}, "client"), caller({}, "client"));
 }

@@ -28,8 +28,8 @@ struct PolicyContext {
     std::string route;                                                  // as users see it
     std::function<proxy::RoutePtr(const std::string& service)> target;  // for subrequests; the service exists
     bool development = false;
-    // Where a policy that holds here was said, such as "gateway" or "route /api/*": what is said once counts once, for all
-    // routes that it holds for.
+    // Where a policy that holds here was said, such as "gateway" or "route /api/*": what is said once counts once, for
+    // all routes that it holds for.
     std::function<std::string(std::string_view policy)> level;
     const RedisConfig* redis = nullptr;  // nullptr: the manifest names none
 };

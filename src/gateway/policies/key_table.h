@@ -1,6 +1,6 @@
-// Counters of many callers that all cores share: a bounded table of (key, state) pairs of 64-bit atomics, in sets of 16.
-// Any core, no mutex: a key that is there is found by reading, and its state changes by compare-and-swap. Only a key
-// that is new takes its set's flag for the moment in which it gets a cell.
+// Counters of many callers that all cores share: a bounded table of (key, state) pairs of 64-bit atomics, in sets
+// of 16. Any core, no mutex: a key that is there is found by reading, and its state changes by compare-and-swap. Only a
+// key that is new takes its set's flag for the moment in which it gets a cell.
 //
 // A cell is given to a new key only when its state is idle: when it says no more than a new one would. So nobody can
 // push out what counts. When all 16 are busy, the key shares the set's spare cell with all others that found none:
@@ -147,7 +147,7 @@ class KeyTable {
         return nullptr;
     }
 
-    size_t mask_;                       // sets - 1
+    size_t mask_;                        // sets - 1
     std::unique_ptr<Set[], Free> sets_;  // from calloc, so that unused pages stay unused
 };
 

@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "base/hash.h"

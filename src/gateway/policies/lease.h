@@ -38,7 +38,9 @@ class Lease {
         more = left == low_ + 1;  // once a lease
         return state - 1;
     }
-    [[nodiscard]] uint64_t undo(uint64_t state) const { return left_of(state) < kMost && !is_refused(state) ? state + 1 : state; }
+    [[nodiscard]] uint64_t undo(uint64_t state) const {
+        return left_of(state) < kMost && !is_refused(state) ? state + 1 : state;
+    }
 
     Word word = Word::unknown;
     bool more = false;

@@ -153,7 +153,8 @@ class LimitFilter final : public proxy::Filter {
         return Verdict::proceed;
     }
 
-    [[nodiscard]] RateAnswer ask_here(const Rule& rule, RequestContext& context, const Caller& who, uint64_t now) const {
+    [[nodiscard]] RateAnswer ask_here(const Rule& rule, RequestContext& context, const Caller& who,
+                                      uint64_t now) const {
         const Rate& rate = rule.rate_for(context);
         if (algorithm_ == Algorithm::sliding_window) {
             SlidingWindow window{rate.period, rate.count, now};
@@ -210,7 +211,8 @@ class LimitFilter final : public proxy::Filter {
         const Rate& rate = rule.rate_for(context);
         const auto wait = static_cast<uint32_t>(std::clamp<uint64_t>(seconds_up(answer.rate.retry), 1, UINT32_MAX));
         if (answer.no_store) {
-            context.refusal = {.cause = Cause::policy_unavailable, .detail = "the store of this route's limit does not answer"};
+            context.refusal = {.cause = Cause::policy_unavailable,
+                               .detail = "the store of this route's limit does not answer"};
             context.note("limit", "Redis does not answer");
             return Verdict::refuse;
         }
@@ -239,7 +241,8 @@ class LimitFilter final : public proxy::Filter {
 // Without a rate's numbers: who is over the limit stays so when these change.
 std::string state_key(const LimitConfig& config, const Rule& rule, size_t index, const PolicyContext& context) {
     const std::string how = config.algorithm == Algorithm::gcra ? "gcra" : fmt::format("window {}", rule.rate->period);
-    return fmt::format("limit {} of {}: {} {} keys {}", index, context.level("limit"), how, to_string(rule.by), config.keys);
+    return fmt::format("limit {} of {}: {} {} keys {}", index, context.level("limit"), how, to_string(rule.by),
+                       config.keys);
 }
 
 std::shared_ptr<SharedLimits> keep_shared(const PolicyContext& context) {
@@ -269,7 +272,8 @@ FilterPtr make_limit_filter(const LimitConfig& config, const PolicyContext& cont
         if (shared == nullptr) continue;
         // Gateways share what has the same place in their manifests.
         const std::string name = fmt::format("limit {} of {} by {}", index, context.level("limit"), to_string(rule.by));
-        rule.leases = context.home->keeper.keep<Leases>("leases " + context.redis->prefix + " " + key, name, config.keys);
+        rule.leases =
+            context.home->keeper.keep<Leases>("leases " + context.redis->prefix + " " + key, name, config.keys);
     }
     return std::make_shared<LimitFilter>(std::move(rules), std::move(shared), config);
 }

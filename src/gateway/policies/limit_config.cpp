@@ -52,7 +52,8 @@ void check_limit(const LimitConfig& config, manifest::Position at, manifest::Dia
         for (const Allowance& rate : plan.value) {
             check_rate(rate, config, plan.name.at, diagnostics);
             if (!rate.by) continue;
-            diagnostics.error(plan.name.at, fmt::format("limit: plan \"{}\" cannot count by another key", plan.name.value),
+            diagnostics.error(plan.name.at,
+                              fmt::format("limit: plan \"{}\" cannot count by another key", plan.name.value),
                               "say \"by\" in rate; plans differ in how much");
         }
         if (plan.value.size() == config.rate.size()) continue;
@@ -66,7 +67,8 @@ void check_limit(const LimitConfig& config, manifest::Position at, manifest::Dia
 }  // namespace
 
 const manifest::Object<LimitConfig>& limit_schema() {
-    static const auto rate = manifest::custom<Allowance>("a rate such as 100/s by client", parse_rate, format_allowance);
+    static const auto rate =
+        manifest::custom<Allowance>("a rate such as 100/s by client", parse_rate, format_allowance);
     static const auto schema =
         manifest::Object<LimitConfig>("a limit policy")
             .position(&LimitConfig::at)
@@ -79,10 +81,15 @@ const manifest::Object<LimitConfig>& limit_schema() {
             .default_is("as many as the rate lets through in its time")
             .field("by", &LimitConfig::by,
                    manifest::custom<CallerKey>("a key such as client or header x-tenant", parse_caller_key, to_string))
-            .doc("client, identity, api_key, claim NAME, header NAME, cookie NAME, route or all; of rates that say none.")
-            .field("algorithm", &LimitConfig::algorithm,
-                   manifest::one_of<Algorithm>({{"gcra", Algorithm::gcra}, {"sliding_window", Algorithm::sliding_window}}))
-            .doc("gcra lets a burst through and then one at a time; sliding_window never more than the rate in its time.")
+            .doc(
+                "client, identity, api_key, claim NAME, header NAME, cookie NAME, route or all; of rates that say "
+                "none.")
+            .field(
+                "algorithm", &LimitConfig::algorithm,
+                manifest::one_of<Algorithm>({{"gcra", Algorithm::gcra}, {"sliding_window", Algorithm::sliding_window}}))
+            .doc(
+                "gcra lets a burst through and then one at a time; sliding_window never more than the rate in its "
+                "time.")
             .field("plans", &LimitConfig::plans, manifest::map_of(list_of(rate).at_least(1).or_single()))
             .doc("Rates of callers whose credential names this plan.")
             .field("store", &LimitConfig::store,

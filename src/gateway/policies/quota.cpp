@@ -94,7 +94,8 @@ class QuotaFilter final : public proxy::Filter {
     static uint64_t seconds_of(const RequestContext& context) {
         return static_cast<uint64_t>(std::max<int64_t>(context.record.start_ns, 0)) / 1'000'000'000;
     }
-    static QuotaCount count(RequestContext& context, const Rule& rule, const Amount& amount, const QuotaWindow& window) {
+    static QuotaCount count(RequestContext& context, const Rule& rule, const Amount& amount,
+                            const QuotaWindow& window) {
         QuotaCount rules{window.number, amount.most};
         const CallerText caller = caller_of(context, rule.by);
         const uint64_t key = hash_of(caller, rule.store->secret());
@@ -105,9 +106,10 @@ class QuotaFilter final : public proxy::Filter {
         return rules;
     }
     static Verdict refuse(RequestContext& context, const Amount& amount, uint64_t seconds) {
-        context.refusal = {.cause = Cause::quota_exceeded,
-                           .detail = fmt::format("{} are used up; the next period begins in {} s", amount.name, seconds),
-                           .retry_after = static_cast<uint32_t>(std::min<uint64_t>(seconds, UINT32_MAX))};
+        context.refusal = {
+            .cause = Cause::quota_exceeded,
+            .detail = fmt::format("{} are used up; the next period begins in {} s", amount.name, seconds),
+            .retry_after = static_cast<uint32_t>(std::min<uint64_t>(seconds, UINT32_MAX))};
         context.note("quota", fmt::format("{} used up", amount.name));
         return Verdict::refuse;
     }
@@ -150,11 +152,12 @@ std::shared_ptr<QuotaStore> keep_store(const Rule& rule, size_t index, size_t ke
                                           context.level("quota"));
     const std::string& folder = context.home->state_folder;
     // The same quota, the same file, whatever its number is.
-    const std::string file =
-        folder.empty() ? "" : fmt::format("{}/{}.counts", quota_folder(folder),
-                                          base::hex64(base::hash(fmt::format("{} {}", index, which))));
+    const std::string file = folder.empty() ? ""
+                                            : fmt::format("{}/{}.counts", quota_folder(folder),
+                                                          base::hex64(base::hash(fmt::format("{} {}", index, which))));
     return context.home->keeper.keep<QuotaStore>(
-        "quota " + file + fmt::format(" {} {}", index, which), QuotaStore::Options{.quota = which, .per = rule.per, .keys = keys, .file = file});
+        "quota " + file + fmt::format(" {} {}", index, which),
+        QuotaStore::Options{.quota = which, .per = rule.per, .keys = keys, .file = file});
 }
 
 }  // namespace
@@ -169,8 +172,7 @@ const manifest::Object<QuotaConfig>& quota_schema() {
             .required()
             .doc("Requests in a period, and by what they are counted; all of several hold.")
             .example("10000/month by api_key")
-            .field("per", &QuotaConfig::per,
-                   manifest::custom<Period>("hour, day or month", parse_per, to_string))
+            .field("per", &QuotaConfig::per, manifest::custom<Period>("hour, day or month", parse_per, to_string))
             .doc("hour, day or month, in UTC; of those that say none themselves.")
             .field("by", &QuotaConfig::by,
                    manifest::custom<CallerKey>("a key such as api_key or header x-tenant", parse_caller_key, to_string))

@@ -15,8 +15,8 @@ namespace tl::gateway {
 struct QuotaConfig {
     manifest::Position at;
     std::vector<Allowance> requests;
-    Period per{.kind = Period::Kind::month};                 // of those that say none
-    CallerKey by;                                            // of those that say none
+    Period per{.kind = Period::Kind::month};             // of those that say none
+    CallerKey by;                                        // of those that say none
     manifest::OrderedMap<std::vector<Allowance>> plans;  // in the place of `requests`, item by item
     uint32_t keys = 65536;
     bool audit = false;

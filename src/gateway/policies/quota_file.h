@@ -1,5 +1,6 @@
-// The counts of one quota as a file of the state folder: how many requests each caller has had. A text of lines, replaced
-// as a whole (a file beside it, fsync, rename, fsync of the folder), so that a crash leaves the former or the new one.
+// The counts of one quota as a file of the state folder: how many requests each caller has had. A text of lines,
+// replaced as a whole (a file beside it, fsync, rename, fsync of the folder), so that a crash leaves the former or the
+// new one.
 #pragma once
 
 #include <cstdint>

@@ -3,8 +3,8 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
-#include <unordered_set>
 
 #include "base/log.h"
 #include "gateway/policies/caller_key.h"
@@ -18,6 +18,14 @@ namespace {
 constexpr base::Duration kEvery = 1s;
 constexpr base::Duration kPatience = 30s;  // with a disk; what it was given is written all the same, in its order
 
+// What failed; "" when it is on the disk.
+std::string write_file(const std::string& path, const std::string& text) {
+    const std::string folder = std::filesystem::path{path}.parent_path().string();
+    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return base::from_errno(errno, "mkdir " + folder).message();
+    const auto done = replace_file(path, text);
+    return done ? std::string{} : done.error().message();
+}
+
 uint64_t wall_seconds() { return static_cast<uint64_t>(base::wall_now().time_since_epoch() / 1s); }
 
 }  // namespace
@@ -28,6 +36,8 @@ QuotaStore::QuotaStore(Options options) : table(options.keys), options_(std::mov
     load();
 }
 
+uint64_t QuotaStore::current_window() const { return window_at(options_.per, wall_seconds()).number; }
+
 void QuotaStore::load() {
     auto file = read_quota_file(options_.file);
     if (!file && file.error().code == base::Code::not_found) return;
@@ -36,17 +46,17 @@ void QuotaStore::load() {
         const std::string aside = options_.file + ".damaged";
         std::error_code ignored;
         std::filesystem::rename(options_.file, aside, ignored);
-        TL_LOG(error, "quota", "{}: {}; it counts from 0 on, the file is now {}", options_.quota, file.error().message(),
-               aside);
+        TL_LOG(error, "quota", "{}: {}; it counts from 0 on, the file is now {}", options_.quota,
+               file.error().message(), aside);
         return;
     }
     secret_ = file->secret;
-    const uint64_t now = window_at(options_.per, wall_seconds()).number;
+    const uint64_t now = current_window();
     for (QuotaRow& row : file->rows) {
         QuotaRestore restore{now, QuotaCount::pack(row.window, std::min(row.used, QuotaCount::kMost))};
         if (row.key == 0 || restore.idle(restore.state)) continue;
         table.update(row.key, restore);
-        if (callers_.size() < table.capacity()) callers_[row.key] = {std::move(row.who), row.of};
+        if (callers_.size() < table.capacity()) callers_[row.key] = {std::move(row.who), row.of, row.window};
     }
 }
 
@@ -54,13 +64,14 @@ void QuotaStore::introduce(uint64_t key, std::string who, uint64_t of) {
     if (home_ == nullptr) return;
     // A full mailbox loses the name, not the count.
     home_->post([self = shared_from_this(), key, who = std::move(who), of]() mutable {
-        if (self->callers_.size() < self->table.capacity()) self->callers_[key] = {std::move(who), of};
+        if (self->callers_.size() < self->table.capacity()) self->callers_[key] = {std::move(who), of, self->current_window()};
     });
 }
 
 QuotaFile QuotaStore::snapshot() const {
-    QuotaFile file{.quota = options_.quota, .per = to_string(Period{.kind = options_.per}), .secret = secret_, .rows = {}};
-    const uint64_t now = window_at(options_.per, wall_seconds()).number;
+    QuotaFile file{
+        .quota = options_.quota, .per = to_string(Period{.kind = options_.per}), .secret = secret_, .rows = {}};
+    const uint64_t now = current_window();
     table.for_each([&](uint64_t key, uint64_t state) {
         if (QuotaCount{now, 0}.idle(state)) return;
         QuotaRow& row = file.rows.emplace_back(QuotaRow{.key = key,
@@ -80,26 +91,19 @@ rt::Task<void> QuotaStore::save() {
     const QuotaFile file = snapshot();
     std::string text = format_quota_file(file);
     if (text == written_) co_return;
-    auto saved = co_await rt::run_on(writer_->loop(), [path = options_.file, text]() -> base::Result<void> {
-        const std::string folder = std::filesystem::path{path}.parent_path().string();
-        if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
-            return base::fail(base::from_errno(errno, "mkdir " + folder));
-        }
-        return replace_file(path, text);
-    }, rt::this_loop().within(kPatience));
-    const base::Result<void> done = saved ? std::move(*saved) : base::fail(std::move(saved.error()));
-    if (!done && !failing_) {
-        TL_LOG(error, "quota", "{}: counts cannot be saved and would not survive an end: {}", options_.quota,
-               done.error().message());
+    const auto written = co_await rt::run_on(
+        writer_->loop(), [path = options_.file, text] { return write_file(path, text); },
+        rt::this_loop().within(kPatience));
+    const std::string failure = written ? *written : written.error().message();
+    if (!failure.empty() && !failing_) {
+        TL_LOG(error, "quota", "{}: counts cannot be saved and would not survive an end: {}", options_.quota, failure);
     }
-    if (done && failing_) TL_LOG(info, "quota", "{}: counts are saved again", options_.quota);
-    failing_ = !done;
-    if (!done) co_return;
+    if (failure.empty() && failing_) TL_LOG(info, "quota", "{}: counts are saved again", options_.quota);
+    failing_ = !failure.empty();
+    if (failing_) co_return;
     written_ = std::move(text);
-    // Callers of former periods are forgotten.
-    std::unordered_set<uint64_t> counted;
-    for (const QuotaRow& row : file.rows) counted.insert(row.key);
-    std::erase_if(callers_, [&](const auto& caller) { return !counted.contains(caller.first); });
+    // Callers of former periods are forgotten; who calls again is introduced again.
+    std::erase_if(callers_, [now = current_window()](const auto& caller) { return caller.second.window < now; });
 }
 
 rt::Task<void> QuotaStore::run(rt::Cancel& stop) {

@@ -1,18 +1,19 @@
 // The counts of one quota: the table that all cores count in, and its file in the state folder. Kept over reloads;
-// written by the control core's background work once a second while anything has changed, and at the end, by a thread of
-// its own so that a slow disk holds nobody up.
+// written by the control core's background work once a second while anything has changed, and at the end, by a thread
+// of its own so that a slow disk holds nobody up.
 //
 // What may be lost: an orderly end loses nothing. kill -9, a crash and an upgrade lose what was counted behind the last
 // write that had begun: the requests of at most one second and of the time that one write takes. While the disk takes
-// nothing (full, read-only) counting goes on in memory, that is said once in the log, and each second it is tried again.
+// nothing (full, read-only) counting goes on in memory, that is said once in the log, and each second it is tried
+// again.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <unordered_map>
 
-#include "gateway/policies/key_table.h"
 #include "gateway/policies/keeper.h"
+#include "gateway/policies/key_table.h"
 #include "gateway/policies/quota_count.h"
 #include "gateway/policies/quota_file.h"
 #include "rt/core.h"
@@ -42,14 +43,16 @@ class QuotaStore final : public Kept, public std::enable_shared_from_this<QuotaS
     struct Caller {
         std::string who;
         uint64_t of = 0;
+        uint64_t window = 0;  // in which it was introduced
     };
+    [[nodiscard]] uint64_t current_window() const;
     void load();
     [[nodiscard]] QuotaFile snapshot() const;
     [[nodiscard]] rt::Task<void> save();
 
     Options options_;
     base::HashKey secret_;
-    rt::Loop* home_ = nullptr;  // the control core's; nullptr: nothing is written
+    rt::Loop* home_ = nullptr;                      // the control core's; nullptr: nothing is written
     std::unordered_map<uint64_t, Caller> callers_;  // control core; as many as the table holds at most
     std::string written_;
     bool failing_ = false;

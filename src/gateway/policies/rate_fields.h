@@ -21,12 +21,15 @@ struct Standing {
     uint64_t reset_seconds = 0;
 };
 
-// `"100/s by client";q=100;w=1`: the quoted name is text without quotes and control characters. `window_seconds` 0: none.
+// `"100/s by client";q=100;w=1`: the quoted name is text without quotes and control characters. `window_seconds` 0:
+// none.
 [[nodiscard]] std::string rate_policy_item(std::string_view name, uint64_t quota, uint64_t window_seconds);
 // Beside what the service itself says in these fields: they are lists.
 void add_rate_fields(proxy::RequestContext& context, codec::ResponseHead& head, const Standing& one);
 
 // Nanoseconds as whole seconds, rounded up.
-[[nodiscard]] constexpr uint64_t seconds_up(uint64_t ns) { return ns / 1'000'000'000 + (ns % 1'000'000'000 != 0 ? 1 : 0); }
+[[nodiscard]] constexpr uint64_t seconds_up(uint64_t ns) {
+    return ns / 1'000'000'000 + (ns % 1'000'000'000 != 0 ? 1 : 0);
+}
 
 }  // namespace tl::gateway

@@ -1,5 +1,6 @@
 // The rules by which a limit says yes or no, as arithmetic on one 64-bit state a key (key_table.h). Time comes in from
-// outside, in nanoseconds of a clock that may jump; a jump back holds nobody up for longer than a burst takes, and a second.
+// outside, in nanoseconds of a clock that may jump; a jump back holds nobody up for longer than a burst takes, and a
+// second.
 #pragma once
 
 #include <algorithm>
@@ -120,7 +121,9 @@ class SlidingWindow {
     }
     // Until enough of the former window has slid out; of this one, when there it has become the former.
     [[nodiscard]] uint64_t retry_in(const State& kept, uint64_t rest) const {
-        if (kept.count >= most_) return rest + length_ - static_cast<uint64_t>(static_cast<unsigned __int128>(most_ - 1) * length_ / kept.count);
+        if (kept.count >= most_)
+            return rest + length_ -
+                   static_cast<uint64_t>(static_cast<unsigned __int128>(most_ - 1) * length_ / kept.count);
         const uint64_t may_carry = most_ - kept.count - 1;
         const auto wanted_rest =
             static_cast<uint64_t>(static_cast<unsigned __int128>(may_carry) * length_ / kept.before);

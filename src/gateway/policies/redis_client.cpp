@@ -88,7 +88,7 @@ rt::Task<base::Result<codec::RespReply>> RedisClient::read_reply(rt::Wait wait) 
 }
 
 rt::Task<base::Result<std::vector<codec::RespReply>>> RedisClient::exchange(std::string commands, size_t count,
-                                                                             rt::Wait wait) {
+                                                                            rt::Wait wait) {
     if (stream_ == nullptr) co_return base::fail(base::Code::closed, "there is no connection to Redis");
     const auto sent = co_await stream_->write_all(commands, wait);
     if (!sent) {

@@ -16,16 +16,16 @@ using codec::RespReply;
 
 namespace {
 
-constexpr base::Duration kPatience = 5ms;           // of a request
-constexpr base::Duration kAvoid = 100ms;            // nobody waits for so long after one has waited in vain
-constexpr base::Duration kAnswerTime = 200ms;       // of a batch; then the connection is given up
-constexpr base::Duration kConnectTime = 1s;         // with all that is said first
-constexpr base::Duration kFirstPause = 100ms;       // between two tries to connect; doubled
+constexpr base::Duration kPatience = 5ms;      // of a request
+constexpr base::Duration kAvoid = 100ms;       // nobody waits for so long after one has waited in vain
+constexpr base::Duration kAnswerTime = 200ms;  // of a batch; then the connection is given up
+constexpr base::Duration kConnectTime = 1s;    // with all that is said first
+constexpr base::Duration kFirstPause = 100ms;  // between two tries to connect; doubled
 constexpr base::Duration kLongestPause = 1s;
 constexpr size_t kMostPending = 16384;
 constexpr size_t kMostBatch = 256;
-constexpr uint64_t kLongestLease = 60'000;          // ms
-constexpr uint64_t kLeaseShare = 200;               // of the rate: half a percent
+constexpr uint64_t kLongestLease = 60'000;  // ms
+constexpr uint64_t kLeaseShare = 200;       // of the rate: half a percent
 
 // GCRA in microseconds. KEYS[1]: the caller; ARGV: interval, burst, wanted, owed. Says how many are granted, after how
 // many microseconds there would be one, and how many are left for all.
@@ -78,7 +78,8 @@ SharedLimits::SharedLimits(RedisConfig config, std::string folder, bool live)
 void SharedLimits::ask(Want want) {
     if (home_ == nullptr) return;
     // A full mailbox loses the question; the next request asks again.
-    home_->post([self = shared_from_this(), want = std::move(want)]() mutable { self->enqueue(std::move(want), nullptr); });
+    home_->post(
+        [self = shared_from_this(), want = std::move(want)]() mutable { self->enqueue(std::move(want), nullptr); });
 }
 
 rt::Task<void> SharedLimits::ask_and_wait(Want want, rt::Cancel* cancel) {
@@ -199,13 +200,20 @@ std::string SharedLimits::commands_for(const std::vector<Pending>& batch, bool w
         // Two hashes by a secret: 128 bits, which no caller can aim at another's.
         const uint64_t low = base::hash(one.want.caller, salt_);
         const uint64_t high = base::hash(one.want.caller, {salt_.high, ~salt_.low});
-        const std::string key = fmt::format("{}:{}:{:016x}{:016x}", client_.config().prefix, one.want.leases->name, high, low);
+        const std::string key =
+            fmt::format("{}:{}:{:016x}{:016x}", client_.config().prefix, one.want.leases->name, high, low);
         const std::string interval = fmt::format("{:.3f}", static_cast<double>(rate.interval_ns) / 1000.0);
         const std::string burst = fmt::to_string(rate.burst);
         const std::string wanted = fmt::to_string(rate.lease);
         const std::string owed = fmt::to_string(one.want.debt);
-        const std::string_view words[] = {whole_script ? "EVAL" : "EVALSHA", whole_script ? kScript : std::string_view{script_},
-                                          "1", key, interval, burst, wanted, owed};
+        const std::string_view words[] = {whole_script ? "EVAL" : "EVALSHA",
+                                          whole_script ? kScript : std::string_view{script_},
+                                          "1",
+                                          key,
+                                          interval,
+                                          burst,
+                                          wanted,
+                                          owed};
         codec::append_command(commands, words);
     }
     return commands;

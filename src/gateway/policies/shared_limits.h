@@ -92,7 +92,7 @@ class SharedLimits final : public Kept, public std::enable_shared_from_this<Shar
     RedisClient client_;
     rt::Loop* home_ = nullptr;
     std::atomic<bool> up_{false};
-    std::atomic<int64_t> avoid_until_{0};  // ns of the steady clock: it was slow, so nobody waits for it
+    std::atomic<int64_t> avoid_until_{0};    // ns of the steady clock: it was slow, so nobody waits for it
     std::map<PendingKey, Pending> pending_;  // at most kMostPending
     rt::Signal wanted_;
     std::string script_;  // its SHA-1, as Redis says it
