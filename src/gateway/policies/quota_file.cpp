@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -127,7 +128,7 @@ base::Result<QuotaFile> read_quota_file(const std::string& path) {
     if (error) return base::fail(base::Code::not_found, path + ": " + error.message());
     if (size > kMostQuotaFile) return damaged("its size");
     std::ifstream stream{path, std::ios::binary};
-    const std::string text{std::istreambuf_iterator<char>{stream}, {}};
+    const std::string text(std::istreambuf_iterator<char>{stream}, {});
     if (!stream.is_open() || stream.bad()) return base::fail(base::Code::io, "cannot read " + path);
     return parse_quota_file(text);
 }

@@ -8,10 +8,11 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/hash.h"
 #include "gateway/policies/keeper.h"
