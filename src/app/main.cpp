@@ -9,6 +9,7 @@ int main(int argc, char** argv) {
                 .schema = run_schema,
                 .effective = run_effective,
                 .import = run_import,
+                .quotas = run_quotas,
                 .take_over = run_take_over},
                Terminal::of_process());
 }

@@ -147,13 +147,18 @@ void check_ports(const Manifest& manifest, Diagnostics& diagnostics) {
 
 void check_all_policies(const Manifest& manifest, const std::string& folder, const Names& names,
                         Diagnostics& diagnostics) {
-    const gateway::PolicyCheck check{.services = names, .folder = folder, .path = nullptr, .diagnostics = diagnostics};
+    gateway::PolicyCheck check{.services = names,
+                               .folder = folder,
+                               .path = nullptr,
+                               .diagnostics = diagnostics,
+                               .redis = manifest.gateway.redis.has_value()};
     gateway::check_policies(manifest.gateway.policies, check);
     for (const auto& route : manifest.gateway.routes) {
         const auto path = proxy::PathPattern::parse(route.path.value);
         if (!path) continue;  // told already
-        gateway::check_policies(route.policies,
-                                {.services = names, .folder = folder, .path = &*path, .diagnostics = diagnostics});
+        check.path = &*path;
+        gateway::check_policies(route.policies, check);
+        check.path = nullptr;
     }
     for (const auto& context : manifest.contexts) {
         gateway::check_policies(context.value.policies, check);

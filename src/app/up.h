@@ -11,6 +11,7 @@ namespace tl::app {
 [[nodiscard]] int run_take_over(const TakeOverOptions& options);
 [[nodiscard]] int run_check(const CheckOptions& options);
 [[nodiscard]] int run_schema(const SchemaOptions& options);
+[[nodiscard]] int run_quotas(const QuotasOptions& options);
 [[nodiscard]] int run_effective(const EffectiveOptions& options);
 [[nodiscard]] int run_import(const ImportOptions& options);
 

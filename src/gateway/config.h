@@ -8,6 +8,7 @@
 
 #include "gateway/join/config.h"
 #include "gateway/policies/policies.h"
+#include "gateway/policies/redis_config.h"
 #include "gateway/tcp_config.h"
 #include "gateway/tls_config.h"
 #include "http/message.h"
@@ -82,6 +83,7 @@ struct GatewayConfig {
     LimitsConfig limits;
     TimeoutsConfig timeouts;
     Policies policies;  // of every route
+    std::optional<RedisConfig> redis;
     std::vector<RouteConfig> routes;
     std::vector<TcpListenConfig> tcp;
 

@@ -68,6 +68,11 @@ proxy::RoutePtr make_target(const std::string& service, const std::string& route
     return route;
 }
 
+std::string level_of(const EffectivePolicies& effective, std::string_view policy) {
+    const auto origin = std::ranges::find(effective.origins, policy, &EffectivePolicies::Origin::policy);
+    return origin == effective.origins.end() ? std::string{} : origin->level;
+}
+
 }  // namespace
 
 std::vector<PolicyLevel> policy_levels(const GatewayConfig& config, const RouteConfig& route,
@@ -104,7 +109,9 @@ proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context
             .home = context.home,
             .route = route.rule.name,
             .target = [&](const std::string& service) { return make_target(service, route.rule.name, context); },
-            .development = context.development};
+            .development = context.development,
+            .level = [&](std::string_view policy) { return level_of(effective, policy); },
+            .redis = config.redis ? &*config.redis : nullptr};
         auto filters = make_chain(effective.policies, policy_context, first, last);
         // Last of all: it answers, and asks services in the client's name.
         if (one.join) filters.push_back(make_join_filter(*one.join, policy_context, config.limits.body));

@@ -57,6 +57,8 @@ constexpr Command kServices{"services", "Services and each of their instances",
                             "  trunkline services\n  trunkline services orders payments"};
 constexpr Command kRoutes{"routes", "The gateway's routes in the order in which they are tried",
                           "  trunkline routes\n  trunkline routes --effective /api/orders/7 --method POST"};
+constexpr Command kQuotas{"quotas", "Who has used how much of its quota, as it was last saved",
+                          "  trunkline quotas\n  trunkline quotas --json"};
 constexpr Command kLogs{"logs", "Output of the services", "  trunkline logs --tail 20 orders\n  trunkline logs -f"};
 constexpr Command kWhy{"why", "What happened to one request: every hop, attempt and cause",
                        "  curl -si http://127.0.0.1:8080/api/orders | grep -i x-trace-id\n  trunkline why 4bf92f35"};
@@ -146,6 +148,7 @@ void Parser::add_queries() {
         ->needs(effective)
         ->type_name("METHOD");
     routes->add_option("--host", arguments.host, "Of the request (default: none)")->needs(effective)->type_name("HOST");
+    add(kQuotas);
     CLI::App* logs = add(kLogs);
     logs->add_flag("-f,--follow", arguments.follow, "Go on with what comes, until Ctrl-C");
     logs->add_option("-n,--tail", arguments.tail, "Begin with so many lines from the past (default 100)")
@@ -344,6 +347,10 @@ int dispatch(const std::string& name, const Arguments& arguments, const LocalCom
                                        .host = arguments.host,
                                        .json = arguments.json};
         return call(local.effective, options, name, terminal);
+    }
+    if (name == kQuotas.name) {
+        const QuotasOptions options{.project = *project, .json = arguments.json, .colour = terminal.colour};
+        return call(local.quotas, options, name, terminal);
     }
     return run_client(name, arguments, std::move(*project), terminal);
 }

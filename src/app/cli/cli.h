@@ -48,6 +48,13 @@ struct ImportOptions {
     bool json = false;
 };
 
+// `trunkline quotas`.
+struct QuotasOptions {
+    Project project;
+    bool json = false;
+    bool colour = false;
+};
+
 struct SchemaOptions {
     bool json = false;  // it is JSON anyway; on one line with this
 };
@@ -65,6 +72,7 @@ struct LocalCommands {
     int (*schema)(const SchemaOptions&) = nullptr;
     int (*effective)(const EffectiveOptions&) = nullptr;
     int (*import)(const ImportOptions&) = nullptr;
+    int (*quotas)(const QuotasOptions&) = nullptr;
     int (*take_over)(const TakeOverOptions&) = nullptr;
 };
 

@@ -23,6 +23,11 @@ std::vector<FilterPtr> make_chain(const Policies& policies, const PolicyContext&
     add(policies.auth, make_auth_filter);
     // Who may, as soon as that can be said: what comes next costs the service or a quota.
     add(policies.allow, make_allow_filter);
+    // Behind whoever says who calls. First what costs least and is refused most; what is refused here uses up no quota,
+    // and what is over its quota takes no place among those in flight.
+    add(policies.limit, make_limit_filter);
+    add(policies.quota, make_quota_filter);
+    add(policies.at_once, make_at_once_filter);
     // What the client has sent is judged, not what becomes of it; behind all that asks who calls and how often, for
     // judging a body is the dearest.
     add(policies.openapi, make_openapi_filter);

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "gateway/policies/keeper.h"
 #include "net/resolver.h"
@@ -11,6 +12,8 @@
 #include "proxy/subrequest.h"
 
 namespace tl::gateway {
+
+struct RedisConfig;
 
 // What outlives the doors; owned by app/, one a process. `check` and unit tests have one of their own, which never
 // settles.
@@ -27,6 +30,10 @@ struct PolicyContext {
     std::string route;                                                  // as users see it
     std::function<proxy::RoutePtr(const std::string& service)> target;  // for subrequests; the service exists
     bool development = false;
+    // Where a policy that holds here was said, such as "gateway" or "route /api/*": what is said once counts once, for
+    // all routes that it holds for.
+    std::function<std::string(std::string_view policy)> level;
+    const RedisConfig* redis = nullptr;  // nullptr: the manifest names none
 };
 
 using FilterPtr = std::shared_ptr<const proxy::Filter>;

@@ -59,7 +59,19 @@ const manifest::Object<Policies>& policies_schema() {
             .default_is("nobody is asked")
             .field("allow", &Policies::allow, allow_schema().or_scalar("scopes"))
             .doc("Which callers may.")
-            .default_is("all that `auth` lets pass");
+            .default_is("all that `auth` lets pass")
+            .field("limit", &Policies::limit, limit_schema().or_scalar("rate"))
+            .doc("How many requests a caller may send in a time.")
+            .default_is("as many as it likes")
+            .example("100/s by client")
+            .field("quota", &Policies::quota, quota_schema().or_scalar("requests"))
+            .doc("How many requests a caller has in an hour, day or month; counts survive restarts.")
+            .default_is("as many as it likes")
+            .example("10000/month by api_key")
+            .field("at_once", &Policies::at_once, at_once_schema().or_scalar("requests"))
+            .doc("How many requests of a caller may be in flight.")
+            .default_is("as many as it likes")
+            .example("20 by client");
     return schema;
 }
 

@@ -8,18 +8,21 @@
 #include <vector>
 
 #include "gateway/policies/agents.h"
-#include "gateway/policies/compress.h"
 #include "gateway/policies/allow.h"
+#include "gateway/policies/at_once.h"
 #include "gateway/policies/auth.h"
+#include "gateway/policies/compress.h"
 #include "gateway/policies/cors.h"
 #include "gateway/policies/geo.h"
 #include "gateway/policies/headers.h"
 #include "gateway/policies/ip.h"
 #include "gateway/policies/json.h"
+#include "gateway/policies/limit.h"
+#include "gateway/policies/openapi.h"
 #include "gateway/policies/query.h"
+#include "gateway/policies/quota.h"
 #include "gateway/policies/security_headers.h"
 #include "gateway/policies/size.h"
-#include "gateway/policies/openapi.h"
 #include "manifest/names.h"
 #include "manifest/schema.h"
 
@@ -40,6 +43,9 @@ struct Policies {
     std::optional<OpenApiConfig> openapi;
     std::optional<AuthConfig> auth;
     std::optional<AllowConfig> allow;
+    std::optional<LimitConfig> limit;
+    std::optional<QuotaConfig> quota;
+    std::optional<AtOnceConfig> at_once;
 };
 
 // Every policy: its key and its member. `visit(key, member)`.
@@ -58,6 +64,9 @@ void for_each_policy(Visit&& visit) {
     visit("openapi", &Policies::openapi);
     visit("auth", &Policies::auth);
     visit("allow", &Policies::allow);
+    visit("limit", &Policies::limit);
+    visit("quota", &Policies::quota);
+    visit("at_once", &Policies::at_once);
 }
 
 [[nodiscard]] const manifest::Object<Policies>& policies_schema();
@@ -87,6 +96,7 @@ struct PolicyCheck {
     std::string folder;               // of the manifest; relative files are in there
     const proxy::PathPattern* path;   // of the route that says it; nullptr: said further out
     manifest::Diagnostics& diagnostics;
+    bool redis = false;  // the manifest names one
 };
 // Runs `check(const PolicyCheck&) const` of every policy that has one.
 void check_policies(const Policies& policies, const PolicyCheck& check);

@@ -1,0 +1,27 @@
+// Which Redis several gateways share their limits through: `gateway.redis`.
+#pragma once
+
+#include <string>
+
+#include "manifest/schema.h"
+
+namespace tl::gateway {
+
+struct RedisConfig {
+    std::string address;        // host:port
+    std::string user;           // of an ACL; "": the default user
+    std::string password_file;  // relative to the manifest; "": no password
+    uint32_t database = 0;
+    std::string prefix = "trunkline";  // of all keys
+};
+
+[[nodiscard]] const manifest::Object<RedisConfig>& redis_schema();
+
+// "redis.internal:6379" in its parts; the port is 6379 unless it is said.
+struct RedisPlace {
+    std::string host;
+    uint16_t port = 6379;
+};
+[[nodiscard]] std::expected<RedisPlace, std::string> parse_redis_address(std::string_view text);
+
+}  // namespace tl::gateway
