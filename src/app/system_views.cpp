@@ -52,7 +52,8 @@ console::InstanceView instance_of(const registry::InstanceView& known, const std
             .state = std::string{registry::to_string(known.state)},
             .reason = known.reason,
             .since = known.since,
-            .version = known.version};
+            .version = known.version,
+            .last_probe = known.last_probe};
 }
 
 // What the supervisor knows of the same instance: the process behind it.

@@ -128,6 +128,7 @@ void instance_fields(F& f, V& v) {
     f("rss_bytes", v.rss);
     f("cpu_share", v.cpu_share);
     f("in_flight", v.in_flight);
+    f("last_probe", v.last_probe);
     f("ejected", v.ejected);
 }
 

@@ -44,6 +44,7 @@ struct InstanceView {
     uint64_t rss = 0;        // bytes
     double cpu_share = 0;    // 1 is one core
     uint32_t in_flight = 0;  // requests
+    std::string last_probe;  // what its health check has said; "" before the first, and without one
     std::string ejected;     // why balancers leave it out for a while; "" when they do not
 };
 

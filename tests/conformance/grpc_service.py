@@ -13,7 +13,7 @@ test.Echo/Stats    JSON: instance, hangs, cancelled, calls
 test.Echo/Through, ThroughChat   Unary and Chat of the service at $ECHO_URL
 
 Health/Check: SERVING for test.Echo and the server as a whole, unless $CONTROL/sick-INSTANCE exists.
-Environment: UNAVAILABLE=INSTANCE (its Unary ends with UNAVAILABLE), HEALTH=none (no health protocol).
+Environment: UNAVAILABLE=INSTANCE (its Unary of what a gateway keeps to send it again ends with UNAVAILABLE), HEALTH=none (no health protocol).
 """
 import concurrent.futures
 import json
@@ -29,6 +29,7 @@ INSTANCE = os.environ.get("INSTANCE", "?")
 CONTROL = os.environ.get("CONTROL", "")
 stats = {"instance": INSTANCE, "hangs": 0, "cancelled": 0, "calls": 0}
 lock = threading.Lock()
+KEPT = 64 << 10
 OPTIONS = [("grpc.max_receive_message_length", 64 << 20), ("grpc.max_send_message_length", 64 << 20)]
 
 
@@ -43,7 +44,7 @@ def said(context, key, otherwise=None):
 
 def unary(request, context):
     count("calls")
-    if os.environ.get("UNAVAILABLE") == INSTANCE:
+    if os.environ.get("UNAVAILABLE") == INSTANCE and len(request) < KEPT:
         context.abort(grpc.StatusCode.UNAVAILABLE, "this instance does not serve: 100%")
     seen = [(key, value) for key, value in context.invocation_metadata() if key in ("x-in", "x-in-bin")]
     context.send_initial_metadata([("x-instance", INSTANCE), *seen])

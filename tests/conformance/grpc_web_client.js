@@ -6,7 +6,7 @@ const { BinaryReader, BinaryWriter } = require("google-protobuf");
 
 const [port, format, scenario] = process.argv.slice(2);
 const host = `http://127.0.0.1:${port}`;
-const client = new GrpcWebClientBase({ format, suppressCorsPreflight: true });
+const client = new GrpcWebClientBase({ format });
 
 function encode(message) {
   const writer = new BinaryWriter();
