@@ -11,8 +11,8 @@ using namespace std::chrono_literals;
 StatusView full_status() {
     const base::WallTime time{std::chrono::milliseconds{1700000000123}};
     const Traffic traffic{12.5, 0.25, 1500us, 20ms, 99, 7, 10.5, 20.5};
-    InstanceView instance{"orders-1", "orders",      "127.0.0.1", 9001,    77,  "healthy", "probe",         time,
-                          2,          "exit code 1", "v2",        1234567, 0.5, 3,         "ejected for 9s"};
+    InstanceView instance{"orders-1",    "orders", "127.0.0.1", 9001, 77, "healthy",      "probe",         time, 2,
+                          "exit code 1", "v2",     1234567,     0.5,  3,  "answered 200", "ejected for 9s"};
     ServiceView service{"orders",
                         "ordering",
                         "v2",

@@ -63,7 +63,7 @@ class Guards(unittest.TestCase):
 
     def test_why_tells_of_it(self):
         answer = self.system.ask("GET", "/office/x")
-        self.assertIn("ip: not on the allow list", self.system.cli("why", answer.headers.get("X-Trace-Id")).stdout)
+        self.assertIn("ip: not on the allow list", self.system.cli("why", answer.headers.get("X-Trace-Id"), "--json").stdout)
 
     def test_programs_by_their_name(self):
         for agent, status in [("curl/8", 200), ("my scrapy bot", 403), ("SCRAPY/2", 403), ("python-requests/2.31", 403),
@@ -99,6 +99,14 @@ def read_all(sock):
     return data
 
 
+def closed(sock):
+    """Whether the other end has closed, in order or by a reset."""
+    try:
+        return sock.recv(10) == b""
+    except ConnectionResetError:
+        return True
+
+
 class TrustedProxies(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -111,12 +119,18 @@ class TrustedProxies(unittest.TestCase):
 
     def test_the_client_is_the_right_most_address_that_is_no_proxy(self):
         for chain, status in [(["203.0.113.7"], 200), (["198.51.100.1, 203.0.113.7"], 200), (["203.0.113.7, 198.51.100.1"], 403),
-                              (["203.0.113.7, 10.1.2.3"], 200), (["203.0.113.7", "10.1.2.3, 10.0.0.1"], 200),
+                              (["203.0.113.7, 10.1.2.3"], 200),
                               (["203.0.113.7:4711"], 200), (["[2001:db8::7]:80"], 200), (["2001:db8::7"], 200),
                               (["203.0.113.7, unknown"], 403), (["203.0.113.7, "], 403), (["203.0.113.7,, 10.0.0.1"], 403),
                               (["203.0.113.7 evil"], 403), (["::ffff:203.0.113.7"], 200), ([""], 403), ([], 403),
                               (["203.0.113.7" + ", 10.0.0.1" * 40], 403)]:
             self.assertEqual(self.status("/office/x", *[("X-Forwarded-For", value) for value in chain]), status, chain)
+
+    def test_several_lines_are_one_list(self):
+        with self.system.client() as client:
+            client.send(b"GET /office/x HTTP/1.1\r\nHost: conform.test\r\nX-Forwarded-For: 203.0.113.7\r\n"
+                        b"X-Forwarded-For: 10.1.2.3, 10.0.0.1\r\n\r\n")
+            self.assertEqual(client.response("GET").status, 200)
 
     def test_the_other_field_is_never_believed(self):
         self.assertEqual(self.status("/office/x", ("Forwarded", "for=203.0.113.7")), 403)
@@ -145,7 +159,7 @@ class TrustedProxies(unittest.TestCase):
         self.assertEqual(told["x-forwarded-for"], "198.51.100.1, 203.0.113.7, 127.0.0.1")
         self.assertEqual(told["forwarded"], 'for=203.0.113.7;host="conform.test";proto=https')
         self.assertEqual(told["x-forwarded-proto"], "https")
-        self.assertIn("203.0.113.7", self.system.cli("why", answer.headers.get("X-Trace-Id")).stdout)
+        self.assertIn("203.0.113.7", self.system.cli("why", answer.headers.get("X-Trace-Id"), "--json").stdout)
 
 
 V2 = b"\r\n\r\n\0\r\nQUIT\n"
@@ -206,11 +220,11 @@ class ProxyProtocol(unittest.TestCase):
     def test_half_a_header_is_waited_for_and_no_longer(self):
         with socket.create_connection(("127.0.0.1", self.system.port), 10) as sock:
             sock.sendall(b"PROXY TCP4 203")
-            self.assertEqual(sock.recv(10), b"")
+            self.assertTrue(closed(sock))
         with socket.create_connection(("127.0.0.1", self.system.port), 10) as sock:
             sock.sendall(b"PROXY TCP4 203")
             sock.shutdown(socket.SHUT_WR)
-            self.assertEqual(sock.recv(10), b"")
+            self.assertTrue(closed(sock))
         self.assertStatus(self.said(v2() + self.REQUEST), 200)
 
     def test_a_second_header_is_no_http(self):
@@ -224,7 +238,8 @@ class ProxyProtocol(unittest.TestCase):
 
     def test_strangers_headers_are_not_read(self):
         self.assertStatus(self.said(self.REQUEST, of=self.stranger), 403)
-        self.assertStatus(self.said(b"PROXY TCP4 203.0.113.7 127.0.0.1 40000 80\r\n" + self.REQUEST, of=self.stranger), 400)
+        # No version of HTTP begins so: closed without an answer.
+        self.assertEqual(self.said(b"PROXY TCP4 203.0.113.7 127.0.0.1 40000 80\r\n" + self.REQUEST, of=self.stranger), b"")
 
 
 class Countries(unittest.TestCase):
@@ -249,7 +264,7 @@ class Countries(unittest.TestCase):
                 self.assertEqual(self.ask(path, client).status, status, (client, path))
         answer = self.ask("/allow/x", "192.0.2.7")
         self.assertEqual(json.loads(answer.body)["cause"], "blocked")
-        self.assertIn("geo: FR", self.system.cli("why", answer.headers.get("X-Trace-Id")).stdout)
+        self.assertIn("geo: FR", self.system.cli("why", answer.headers.get("X-Trace-Id"), "--json").stdout)
 
     def test_later_a_file_that_is_truncated_beneath_it_changes_nothing(self):
         (self.system.folder / "geo.mmdb").write_bytes(b"")

@@ -3,6 +3,7 @@ import ipaddress
 import struct
 
 EMPTY = None
+UINT16, UINT32, UINT64 = 5, 6, 9
 
 
 def _control(kind, size):
@@ -20,8 +21,9 @@ def _encode(value):
         return _control(7, len(value)) + b"".join(_encode(name) + _encode(one) for name, one in value.items())
     if isinstance(value, list):
         return _control(11, len(value)) + b"".join(map(_encode, value))
-    data = value.to_bytes((value.bit_length() + 7) // 8, "big")
-    return _control(6 if value < 1 << 32 else 9, len(data)) + data
+    number, kind = value
+    data = number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return _control(kind, len(data)) + data
 
 
 def database(networks):
@@ -51,8 +53,10 @@ def database(networks):
         number = count if value is EMPTY else value if isinstance(value, int) else value[1] + count + 16
         return struct.pack(">I", number)[1:]
 
-    meta = {"node_count": count, "record_size": 24, "ip_version": 6, "database_type": "Test-Country", "languages": ["en"],
-            "binary_format_major_version": 2, "binary_format_minor_version": 0, "build_epoch": 1700000000,
+    # Numbers with their types: readers ask for exactly these.
+    meta = {"node_count": (count, UINT32), "record_size": (24, UINT16), "ip_version": (6, UINT16),
+            "database_type": "Test-Country", "languages": ["en"], "binary_format_major_version": (2, UINT16),
+            "binary_format_minor_version": (0, UINT16), "build_epoch": (1700000000, UINT64),
             "description": {"en": "made by a test"}}
     return (b"".join(record(left) + record(right) for left, right in tree) + bytes(16) + data +
             b"\xab\xcd\xefMaxMind.com" + _encode(meta))

@@ -65,7 +65,7 @@ class QueryFilter final : public proxy::Filter {
         }
         for (const auto* list : {&config_.set, &config_.add}) {
             for (const auto& [name, value] : *list) {
-                const std::string_view made = value.expand(context, Template::Target::query);
+                const std::string_view made = value.expand(context, Template::Target::parameter);
                 if (made.empty()) continue;
                 append(coded(name.value) + "=" + std::string{made});
                 if (out.size() > kMostQuery) return false;

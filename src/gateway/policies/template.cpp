@@ -58,7 +58,7 @@ bool is_unreserved(char c) {
 }
 
 bool must_code(char c, Template::Target target) {
-    if (target == Template::Target::query) return !is_unreserved(c);
+    if (target == Template::Target::query || target == Template::Target::parameter) return !is_unreserved(c);
     if (target == Template::Target::document) return false;
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
 }
@@ -267,7 +267,11 @@ std::string_view Template::expand(RequestContext& context, Target target, uint16
     bool asked = false;
     for (const Part& part : parts_) {
         if (part.source == Source::literal) {
-            out += part.text;
+            if (target == Target::parameter) {
+                append_coded(out, part.text, target);
+            } else {
+                out += part.text;
+            }
             continue;
         }
         asked = true;

@@ -19,9 +19,10 @@ class Template {
   public:
     // Where the text goes to: what must be percent-coded in it.
     enum class Target : uint8_t {
-        header,    // control bytes
-        document,  // nothing: whoever writes the document escapes it
-        query,     // all but unreserved characters (RFC 3986 2.3)
+        header,     // control bytes
+        document,   // nothing: whoever writes the document escapes it
+        parameter,  // the same, and in what the manifest says beside the values
+        query,      // all but unreserved characters (RFC 3986 2.3)
     };
 
     // "{{" and "}}" are braces. The error reads after the text: "names "...", which is ...; did you mean "..."?".
