@@ -15,7 +15,7 @@ struct ServerRules {
     uint32_t connections = 65536;
     net::TlsServerPtr tls;  // nullptr: plain
     net::TlsLimits tls_limits;
-    net::Shortcut shortcut;  // for its clients; of HTTP only
+    net::Shortcut shortcut;                 // for its clients; of HTTP only
     http::ProxyProtocolPtr proxy_protocol;  // nullptr: not spoken
 };
 

@@ -14,10 +14,10 @@
 #include <sstream>
 #include <utility>
 
+#include "sockmap/kernel_check.h"
 #include "sockmap/layout.h"
 #include "sockmap/loopback.h"
 #include "sockmap/program.h"
-#include "sockmap/kernel_check.h"
 
 namespace tl::sockmap {
 

@@ -21,7 +21,8 @@ constexpr base::Duration kPatience = 30s;  // with a disk; what it was given is 
 // What failed; "" when it is on the disk.
 std::string write_file(const std::string& path, const std::string& text) {
     const std::string folder = std::filesystem::path{path}.parent_path().string();
-    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return base::from_errno(errno, "mkdir " + folder).message();
+    if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+        return base::from_errno(errno, "mkdir " + folder).message();
     const auto done = replace_file(path, text);
     return done ? std::string{} : done.error().message();
 }
@@ -64,7 +65,8 @@ void QuotaStore::introduce(uint64_t key, std::string who, uint64_t of) {
     if (home_ == nullptr) return;
     // A full mailbox loses the name, not the count.
     home_->post([self = shared_from_this(), key, who = std::move(who), of]() mutable {
-        if (self->callers_.size() < self->table.capacity()) self->callers_[key] = {std::move(who), of, self->current_window()};
+        if (self->callers_.size() < self->table.capacity())
+            self->callers_[key] = {std::move(who), of, self->current_window()};
     });
 }
 
