@@ -62,6 +62,8 @@ gateway:
         missing: _missing
     - path: "/required/{what}"
       join: { calls: { good: { to: parts, path: /users/7 }, bad: { to: parts, path: "/{path.what}/none" } } }
+    - path: /cascade
+      join: { calls: { first: { to: parts, path: "/orders/{second.id}" }, second: { to: parts, path: /users/none } } }
     - path: /slow
       timeout: 300ms
       join: { calls: { parcel: { to: parts, path: /parcels/slow }, user: { to: parts, path: /users/7 } } }
@@ -116,6 +118,10 @@ class Join(unittest.TestCase):
         self.assertIn("it answered 503", problem["detail"])
         _, problem = self.get("/page/none", 404)
         self.assertIn('call "user": it answered 404', problem["detail"])
+
+    def test_the_call_that_failed_is_named_not_one_that_waited_for_it(self):
+        _, problem = self.get("/cascade", 404)
+        self.assertIn('call "second": it answered 404', problem["detail"])
 
     def test_one_deadline_for_all(self):
         _, problem = self.get("/slow", 504)

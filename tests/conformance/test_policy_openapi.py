@@ -108,6 +108,8 @@ class OpenApi(unittest.TestCase):
 
     def test_bodies_that_are_none(self):
         self.assertEqual(self.violations("POST", "/v1/orders", [JSON]), ["body: is required"])
+        self.assertEqual(self.violations("POST", "/v1/orders", [], b""), ["body: is required"])
+        self.ask("POST", "/v1/free", 200, [], b"")  # one that need not be there
         self.assertTrue(self.violations("POST", "/v1/orders", [JSON], b"{")[0].startswith("body: is no JSON"))
         self.assertEqual(self.violations("POST", "/v1/orders", [JSON], b"[" * 5000 + b"]" * 5000), ["body: is more than 64 levels deep"])
         self.assertEqual(self.violations("POST", "/v1/orders", [("Content-Type", "text/xml")], b"<a/>"),

@@ -87,7 +87,8 @@ class Joining {
             state->failure = std::move(outcome.error());
             state->usable = state->call->fallback.has_value();
             if (state->usable) state->value = *state->call->fallback;
-            // What cannot be whole any more is not waited for.
+            // The first required one decides; what cannot be whole any more is not waited for.
+            if (!state->call->optional && decisive_ == nullptr) decisive_ = state;
             if (!state->call->optional) stop_.request();
         }
         state->done.set();
@@ -188,12 +189,11 @@ class Joining {
 
     // A required call that failed decides: what its service says about the client's request is said of the whole.
     Verdict settle() {
-        for (const State& state : states_) {
-            if (!state.failure || state.call->optional || was_stopped(*state.failure)) continue;
-            const Failure& failure = *state.failure;
+        if (decisive_ != nullptr) {
+            const Failure& failure = *decisive_->failure;
             uint16_t status = failure.timeout ? 504 : 502;
             if (failure.status >= 400 && failure.status < 500) status = failure.status;
-            context_->refusal = {Cause::incomplete, fmt::format("call \"{}\": {}", state.call->name, failure.why),
+            context_->refusal = {Cause::incomplete, fmt::format("call \"{}\": {}", decisive_->call->name, failure.why),
                                  status};
             return Verdict::refuse;
         }
@@ -215,17 +215,13 @@ class Joining {
         context_->reply->body = document->dump(-1, ' ', false, Json::error_handler_t::replace);
         return Verdict::reply;
     }
-    // It failed because another one did.
-    bool was_stopped(const Failure& failure) const {
-        return stop_.requested() && failure.status == 0 && !failure.timeout && failure.why.starts_with("client_gone");
-    }
-
     const JoinPlan* plan_;
     RequestContext* context_;
     const std::string* body_;
     base::TimePoint deadline_;
     rt::Cancel stop_;
     std::deque<State> states_;
+    const State* decisive_ = nullptr;  // the required call that failed first
     rt::Gate gate_;
 };
 

@@ -117,12 +117,13 @@ class OpenApiFilter final : public proxy::Filter {
         auto& json = context.engine->states().get<JsonParser>(slot_);
         Violations violations;
         judge_parameters(*operation, match, context, json, violations);
-        if (body != nullptr && operation->has_body) {
+        // Content-Length: 0 is how many clients say that there is none.
+        const bool given = body != nullptr && !body->empty();
+        if (given && operation->has_body) {
             judge_body(operation->body, context.head().headers.value(codec::Field::content_type), *body, json,
                        violations);
         }
-        if (body == nullptr && operation->has_body && operation->body.required)
-            violations.emplace_back("body: is required");
+        if (!given && operation->has_body && operation->body.required) violations.emplace_back("body: is required");
         if (violations.empty()) return Verdict::proceed;
         context.note("openapi", violations.front());
         if (requests_ == ContractMode::report) return Verdict::proceed;
