@@ -6,13 +6,22 @@ endif()
 
 add_compile_options(-Wall -Wextra -Wshadow -Wconversion
                     -Wno-sign-conversion -Wno-missing-field-initializers
-                    -Werror -fno-omit-frame-pointer -fcolor-diagnostics)
+                    -Werror -fno-omit-frame-pointer -fcolor-diagnostics -pthread)
 add_link_options(-fuse-ld=lld-19)
 
 if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   # -gz=none and line tables only: symbols for perf and backtraces without slow links.
   add_compile_options(-gline-tables-only)
 endif()
+
+# What is tested is optimised, the tests themselves are not: that was most of their time in the compiler.
+set(TL_TEST_OPTIONS)
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  set(TL_TEST_OPTIONS -O0)
+endif()
+
+# Rooms that no request passes are compiled for a short build.
+set(TL_COLD_ROOMS manifest supervisor console app)
 
 if(TRUNKLINE_SANITIZE)
   add_compile_options(-fsanitize=${TRUNKLINE_SANITIZE} -fno-sanitize-recover=all)
