@@ -126,17 +126,23 @@ rt::Task<TcpConnection::Reached> TcpConnection::reach(Upstream& upstream, Admiss
         }
         if (upstream.panic()) record_.set(Record::kPanic);
         const std::string_view name = engine_->name(instance->name);  // the instance may be gone after the try
-        Reached reached = co_await try_instance(upstream, *instance, admission, wait);
-        if (reached.instance != nullptr) co_return reached;
-        if (may_try_another(upstream, last_error_)) continue;
+        const base::TimePoint began = rt::this_loop().now();
+        Reached reached = co_await try_instance(upstream, *instance, wait);
+        const bool failed = reached.instance == nullptr;
+        if (failed && may_try_another(upstream, last_error_)) continue;
+        // Counted once a connection: that some instances do not accept must not close the way to those that do.
+        if (!failed || last_error_.side == base::Side::upstream) {
+            const base::TimePoint now = rt::this_loop().now();
+            upstream.breaker().count(admission.pass(), failed, now - began, now);
+        }
+        if (!failed) co_return reached;
         refusal_ = {.cause = last_error_.side == base::Side::downstream ? Cause::client_gone : cause_of(last_error_),
                     .detail = fmt::format("{} ({}): {}", upstream.service(), name, last_error_.message())};
         co_return Reached{};
     }
 }
 
-rt::Task<TcpConnection::Reached> TcpConnection::try_instance(Upstream& upstream, Instance& instance,
-                                                             Admission& admission, rt::Wait wait) {
+rt::Task<TcpConnection::Reached> TcpConnection::try_instance(Upstream& upstream, Instance& instance, rt::Wait wait) {
     const base::TimePoint began = rt::this_loop().now();
     tried_.push_back(instance.serial);
     upstream.hold(instance);
@@ -147,7 +153,6 @@ rt::Task<TcpConnection::Reached> TcpConnection::try_instance(Upstream& upstream,
     const bool left = !stream && stream.error().code == base::Code::cancelled;
     const Verdict verdict = stream ? Verdict::success : left ? Verdict::none : Verdict::failure;
     upstream.try_ended(instance, verdict, now - began, now);
-    if (!left) upstream.breaker().count(admission.pass(), !stream, now - began, now);
     const Outcome outcome = stream ? Outcome::success : left ? Outcome::abandoned : Outcome::connect_failed;
     record_.add_attempt(instance.name, began - began_, now - began, static_cast<uint8_t>(outcome));
     record_.version = static_cast<uint16_t>(instance.version);

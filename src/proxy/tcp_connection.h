@@ -35,8 +35,7 @@ class TcpConnection : public rt::ListNode<TcpConnection> {
     };
     [[nodiscard]] rt::Task<void> serve();
     [[nodiscard]] rt::Task<Reached> reach(Upstream& upstream, Admission& admission, rt::Wait wait);
-    [[nodiscard]] rt::Task<Reached> try_instance(Upstream& upstream, Instance& instance, Admission& admission,
-                                                 rt::Wait wait);
+    [[nodiscard]] rt::Task<Reached> try_instance(Upstream& upstream, Instance& instance, rt::Wait wait);
     [[nodiscard]] rt::Task<void> carry(Upstream& upstream, Reached reached);
     [[nodiscard]] Selector where(Upstream& upstream) const;
     [[nodiscard]] bool may_try_another(Upstream& upstream, const base::Error& error) const;

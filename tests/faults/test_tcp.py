@@ -158,7 +158,9 @@ class Instances(Kit):
         port = processes.free_port()
         keys = "health: { command: \"test ! -e $INSTANCE.ill\", interval: 50ms, timeout: 10s, unhealthy_after: 1 }"
         kit = self.begin(manifest([port], keys=keys, grace="1s"))
-        wait_until(lambda: all(one["state"] == "healthy" for one in kit.services()["db"]["instances"]), 20, "health")
+        # The command that stands for health here does not know whether they listen yet.
+        wait_until(lambda: all(one["state"] == "healthy" and processes.accepts(one["port"])
+                               for one in kit.services()["db"]["instances"]), 20, "health")
         peers = [who(port) for _ in range(8)]
         for peer, _ in peers:
             self.keep(peer)
