@@ -92,6 +92,22 @@ void Attempt::answered(uint16_t status) {
     tell(status >= 500 ? Verdict::failure : Verdict::success, says_unavailable(status));
 }
 
+// A call that ends badly behind its first message: its head had counted as an answer, now it counts as a failure too.
+void Attempt::call_ended(const codec::ResponseHead& head, const codec::HeaderTable& trailers) {
+    if (head.status != 200 || status_ != 200) return;
+    const Answer answer{.status = head.status,
+                        .head = &head.headers,
+                        .end = &trailers,
+                        .call = codec::grpc_status_in(trailers).value_or(codec::GrpcStatus::unknown)};
+    const uint16_t status = judged_status(answer, context_->call_deadline != base::kNever);
+    if (status < 500) return;
+    status_ = status;
+    const base::TimePoint now = rt::this_loop().now();
+    all_->upstream.try_begins(*instance_, now);
+    all_->upstream.try_ended(*instance_, Verdict::failure, {}, now);
+    if (says_unavailable(status)) all_->upstream.breaker().count(all_->admission.pass(), true, {}, now);
+}
+
 Verdict Attempt::verdict_on(const base::Error& error) const {
     if (error.side != base::Side::upstream) return Verdict::none;
     // It had closed an idle connection, as it may.
@@ -195,7 +211,7 @@ Answer Attempt::judge(http::ClientExchange& upstream, const codec::ResponseHead&
     if (!context_->grpc || head.status != 200) [[likely]]
         return answer;
     early_ = upstream.try_read();
-    const bool ended = early_ && *early_ && (*early_)->end && (*early_)->data.empty();
+    const bool ended = early_ && *early_ && (*early_)->end;
     if (!ended) return answer;
     answer.end = codec::grpc_status_in(head.headers) ? &head.headers : &upstream.trailers();
     answer.call = codec::grpc_status_in(*answer.end).value_or(codec::GrpcStatus::unknown);
@@ -276,7 +292,10 @@ rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstr
         record.set(telemetry::Record::kClientGone);
         co_return base::fail(from_side(std::move(sent.error()), base::Side::downstream));
     }
-    if (whole && context_->grpc) note_grpc_status(record, head, upstream.trailers());
+    if (whole && context_->grpc) {
+        note_grpc_status(record, head, upstream.trailers());
+        call_ended(head, upstream.trailers());
+    }
     if (whole) co_return base::Result<void>{};
     auto failed = co_await end_broken(std::move(broken));
     co_return failed;

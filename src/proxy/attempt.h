@@ -44,6 +44,7 @@ class Attempt {
 
     void begin();
     void answered(uint16_t status);
+    void call_ended(const codec::ResponseHead& head, const codec::HeaderTable& trailers);
     void tell(Verdict verdict, bool breaker_fails);
     void end(const base::Result<void>& result);
     [[nodiscard]] Verdict verdict_on(const base::Error& error) const;

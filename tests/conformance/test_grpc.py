@@ -36,6 +36,7 @@ gateway:
     - { path: /test.Echo/Left, to: echo, timeout: 30s }
     - { path: /test.Echo/*, to: echo, timeout: 5s }
     - { path: /test.Lone/Unary, to: lone, rewrite: /test.Echo/Unary }
+    - { path: /test.Late/Fail, to: late, rewrite: /test.Echo/Fail }
     - { path: /test.Dead/Unary, to: dead }
     - { path: /test.Broken/Unary, to: plain, rewrite: /echo }
 contexts:
@@ -54,6 +55,7 @@ contexts:
       protocol: http2
       health: { grpc: true }
       env: { UNAVAILABLE: lone-1 }
+    late: { run: "<python> <service>", protocol: http2, health: { grpc: true }, outlier: { enabled: false } }
     front:
       run: "<python> <service>"
       protocol: http2
@@ -245,6 +247,16 @@ class Instances(unittest.TestCase):
         for _ in range(20):
             self.assertEqual(unary("Unary"), b"hello")
         self.assertGreater(stats()["echo-1"]["calls"], before, "the instance that fails was never asked")
+
+    def test_calls_that_fail_behind_their_first_message_open_the_breaker(self):
+        def fails():
+            call = channel.unary_stream("/test.Late/Fail")(
+                b"hello", timeout=10, metadata=(("x-count", "1"), ("x-status", "unavailable")))
+            return failure(lambda: list(call))
+        errors = [fails() for _ in range(60)]
+        self.assertEqual(errors[0].details(), "as was asked for: \u00e4")
+        last = {**dict(errors[-1].initial_metadata() or ()), **dict(errors[-1].trailing_metadata() or ())}
+        self.assertEqual(last.get("x-trunkline-cause"), "circuit_open")
 
     def test_health_is_asked_by_the_protocol(self):
         told = running.json("services")
