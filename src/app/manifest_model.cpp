@@ -5,8 +5,11 @@
 #include <fstream>
 #include <sstream>
 
+#include <fmt/format.h>
+
 #include "app/manifest_checks.h"
 #include "app/target.h"
+#include "codec/http1.h"
 #include "supervisor/environment.h"
 
 namespace tl::app {
@@ -61,6 +64,11 @@ const Object<TelemetryConfig>& telemetry_schema() {
     return schema;
 }
 
+std::optional<std::string> check_service_host(std::string_view host) {
+    if (!host.empty() && codec::is_valid_authority(host)) return std::nullopt;
+    return "is no host name; write \"client\" or a name such as api.example";
+}
+
 const Object<AdminConfig>& admin_schema() {
     static const auto schema =
         Object<AdminConfig>("the admin API")
@@ -86,6 +94,10 @@ const Object<ServiceConfig>& service_schema() {
             .field("tls", &ServiceConfig::tls, mesh::service_tls_schema())
             .doc("Speak TLS to its addresses; https:// in front of them does the same with what is the default here.")
             .default_is("no TLS, unless the address begins with https://")
+            .field("host", &ServiceConfig::host, manifest::text("\"client\", or a host name").check(check_service_host))
+            .doc("What requests to it say in Host: \"client\" for what the client said, or a name such as api.example.")
+            .default_is("the name in its address if that begins with https://, else client")
+            .example("api.example")
             .field("zone", &ServiceConfig::zone, manifest::dns_label("a zone's name"))
             .doc("Where its instances run, as far as they do not say it themselves.")
             .default_is("the system's")
@@ -168,6 +180,20 @@ bool speaks_tls(const ServiceConfig& config) {
     return config.tls || std::ranges::any_of(config.address, [](const AddressConfig& address) {
                return address.at.value.starts_with("https://");
            });
+}
+
+std::string host_of(const ServiceConfig& config) {
+    if (!config.host.empty()) return config.host == "client" ? "" : config.host;
+    std::string host;
+    for (const AddressConfig& address : config.address) {
+        const auto target = parse_target(address.at.value);
+        const bool named = target && target->https && !net::Address::from_ip(target->host, target->port);
+        if (!named) return "";
+        const std::string its = target->port == 443 ? target->host : fmt::format("{}:{}", target->host, target->port);
+        if (!host.empty() && host != its) return "";
+        host = its;
+    }
+    return host;
 }
 
 bool speaks_tcp(const ServiceConfig& config) { return config.mesh.traffic.protocol == proxy::Protocol::tcp; }

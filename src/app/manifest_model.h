@@ -30,6 +30,7 @@ struct ServiceConfig {
     supervisor::RunConfig run;
     std::optional<mesh::ServiceTlsConfig> tls;
     std::vector<AddressConfig> address;
+    std::string host;                                          // see host_of
     std::optional<std::string> zone;                           // where it runs; nothing: the system's
     std::optional<manifest::Located<std::string>> version_of;  // the service whose instances its own are
     bool accelerate = false;                                   // connections with its processes may be joined
@@ -86,6 +87,9 @@ struct NamedService {
 [[nodiscard]] std::vector<gateway::PolicyLevel> policies_of(const Manifest& manifest, const std::string& service);
 // Whether connections to it are to be secured: an address says so, or `tls`.
 [[nodiscard]] bool speaks_tls(const ServiceConfig& config);
+// What requests to it say in Host; "": what the client said. Where nothing is written, an address such as
+// https://api.example is a foreign one, which knows itself by that name alone.
+[[nodiscard]] std::string host_of(const ServiceConfig& config);
 // Whether it takes connections of TCP, no requests. Of a version: whether the service does that it is a version of.
 [[nodiscard]] bool speaks_tcp(const ServiceConfig& config);
 // The names of all services that do.

@@ -85,6 +85,7 @@ class Builder {
         proxy::UpstreamRule rule = service.config->mesh.traffic.upstream_rule(parts_->cookie_secret);
         const auto& clients = parts_->tls.clients;
         if (const auto tls = clients.find(name); tls != clients.end()) rule.tls = tls->second;
+        rule.host = host_of(*service.config);
         rule.tcp.drain = service.config->run.grace;
         const bool http = rule.protocol != proxy::Protocol::tcp;
         rule.pool.shortcut = shortcut(service.config->accelerate && http, Acceleration::name_of(name));

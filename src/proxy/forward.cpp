@@ -66,7 +66,7 @@ rt::Task<void> forward(Engine& engine, RequestContext& context) {
                    .upstream = *upstream,
                    .wait = {deadline_of(context), &context.exchange->cancel()},
                    .takes_trailers = accepts_trailers(context.head().headers),  // a field of this hop
-                   .upgrade_to = prepare_request(context)};
+                   .upgrade_to = prepare_request(context, upstream->rule().host)};
     context.idempotent = may_be_sent_twice(context);
     const Shaping* const shaping = context.route->shaping.get();
     if (shaping != nullptr && shaping->fault) {

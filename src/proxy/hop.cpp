@@ -119,8 +119,11 @@ bool accepts_trailers(const HeaderTable& headers) {
     return te != nullptr && names_field(te->value, "trailers");
 }
 
-std::string_view prepare_request(RequestContext& context) {
+std::string_view prepare_request(RequestContext& context, std::string_view host) {
     codec::RequestHead& head = context.head();
+    // A copy: the rule may change while the request is on its way.
+    if (!host.empty()) [[unlikely]]
+        head.authority = context.arena.copy(host);
     // An upgrade to h2c would open a way around every rule of this proxy, so it is not passed on.
     const bool upgrades = head.upgrade && head.framing == codec::Framing::none &&
                           !base::iequals(head.headers.value(Field::upgrade), "h2c");

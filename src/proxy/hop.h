@@ -14,8 +14,8 @@ void drop_connection_options(RequestContext& context);
 // The peer said TE: trailers (RFC 9110 10.1.4).
 [[nodiscard]] bool accepts_trailers(const codec::HeaderTable& headers);
 // Makes the request's head one that may be sent on: hop-by-hop fields out; Host, traceparent and X-Request-Id in.
-// Returns the protocol to upgrade to, or "".
-[[nodiscard]] std::string_view prepare_request(RequestContext& context);
+// `host`: see UpstreamRule. Returns the protocol to upgrade to, or "".
+[[nodiscard]] std::string_view prepare_request(RequestContext& context, std::string_view host);
 // The same for the answer's head.
 void prepare_response(RequestContext& context, codec::ResponseHead& head);
 

@@ -116,6 +116,7 @@ struct UpstreamRule {
     PoolLimits pool;
     Protocol protocol = Protocol::http1;
     net::TlsClientPtr tls;  // connections speak TLS by these rules; nullptr: plain
+    std::string host;       // what requests to it say in Host; "": what the client said
     BalanceRule balance;
     RetryBudgetRule budget;
     BreakerRule breaker;
