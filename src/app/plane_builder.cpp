@@ -40,7 +40,9 @@ class Builder {
           series_(&series),
           parts_(&parts),
           policies_(parts.policies != nullptr ? parts.policies : &own_policies_),
-          services_(services_of(loaded.manifest)) {}
+          services_(services_of(loaded.manifest)) {
+        own_policies_.folder = loaded.folder;
+    }
 
     PlanePlan build() {
         for (const NamedService& service : services_) {

@@ -1,22 +1,17 @@
 """The shop's services started by hand, as any supervisor would: what test_shop_services stands on.
 
 Each instance gets PORT, HOST, DATABASE, SERVICE, INSTANCE and its callees' addresses in its
-environment and a process group of its own, and is ended by its process id. `Front` is a reverse
-proxy of a page, with the routes of the shop's manifest, that makes a traceparent as a gateway does.
+environment and a process group of its own, and is ended by its process id.
 """
 import http.client
-import http.server
 import json
 import os
 import pathlib
-import secrets
 import shutil
 import signal
 import socket
 import subprocess
-import threading
 import time
-import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHOP = ROOT / "examples" / "shop"
@@ -29,9 +24,6 @@ COMMANDS = {
     "inventory": [str(BIN / "shop_inventory")], "shipping": [str(BIN / "shop_shipping")],
 }
 CALLEES = ["users", "products", "inventory", "payments", "shipping", "notifications"]
-PREFIXES = {"/api/users": ("users", "/users"), "/api/products": ("products", "/products"),
-            "/api/inventory": ("inventory", "/inventory"), "/api/orders": ("orders", "/orders"),
-            "/api/inbox": ("notifications", "/inbox")}
 START_SECONDS = 15.0
 
 
@@ -120,7 +112,7 @@ class System:
 
     def start(self, name, **more):
         service = name.rstrip("2")
-        environment = {"PAYMENT_KEY": "key-of-the-test", "LEASE_SECONDS": "3.5", **more}
+        environment = {"PAYMENT_KEY": "key-of-the-test", "TOKEN_KEY": "a token key of the test, long enough", "LEASE_SECONDS": "3.5", **more}
         if service == "orders":
             addresses = {callee: self.ports[callee] for callee in CALLEES}
             addresses["inventory"] = self.ports["inventory2" if name == "orders2" else "inventory"]
@@ -143,43 +135,3 @@ class System:
     def stop(self):
         for instance in self.instances.values():
             instance.kill()
-
-
-class Front(http.server.ThreadingHTTPServer):
-    """The gateway's place is taken by this: rewrites the prefix, passes everything on."""
-    daemon_threads = True
-
-    def __init__(self, ports):
-        self.upstreams = ports
-        super().__init__(("127.0.0.1", 0), _FrontHandler)
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
-
-
-class _FrontHandler(http.server.BaseHTTPRequestHandler):
-    def _pass_on(self):
-        path = urllib.parse.urlsplit(self.path).path
-        prefix = next((known for known in PREFIXES if path == known or path.startswith(known + "/")), None)
-        if prefix is None:
-            self.send_error(404)
-            return
-        service, rewritten = PREFIXES[prefix]
-        trace = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        headers = {**{name: value for name, value in self.headers.items() if name.lower() != "host"},
-                   "traceparent": trace, "Connection": "close"}
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.upstreams[service], timeout=30)
-        connection.request(self.command, rewritten + self.path[len(prefix):], body, headers)
-        response = connection.getresponse()
-        self.send_response(response.status)
-        self.send_header("Content-Type", response.headers["Content-Type"])
-        self.send_header("traceparent", trace)
-        self.end_headers()  # HTTP/1.0: the body ends with the connection
-        while piece := response.read1(65536):
-            self.wfile.write(piece)
-        connection.close()
-
-    do_GET = do_POST = _pass_on
-
-    def log_message(self, *_):
-        """The services' own logs are enough."""

@@ -15,7 +15,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from shop_system import COMMANDS, PYTHON, SHOP, Front, System, ask, wait_until  # noqa: E402
+from shop_system import COMMANDS, System, ask, wait_until  # noqa: E402
 
 GOOD_CARD, DECLINED_CARD, NO_BANK_CARD = "4242424242424242", "4000000000000002", "4000000000000119"
 system = None
@@ -35,7 +35,8 @@ def tearDownModule():
 
 def new_user(country="GB"):
     address = {"street": "12 Analytical Row", "city": "London", "country": country}
-    body = {"name": "Ada Łovelace", "email": f"{secrets.token_hex(6)}@example.org", "address": address}
+    body = {"name": "Ada Łovelace", "email": f"{secrets.token_hex(6)}@example.org", "address": address,
+            "password": "a-secret-of-hers"}
     status, user, _ = system.ask("users", "POST", "/users", body)
     assert status == 201, user
     return user["id"]
@@ -64,47 +65,6 @@ def stream(an_order, last=0, at="orders2"):
     connection.close()
     blocks = [dict(line.split(": ", 1) for line in block.split("\n")) for block in text.strip().split("\n\n")]
     return [(block["event"], json.loads(block["data"])) for block in blocks if "data" in block]
-
-
-class TheStory(unittest.TestCase):
-    def setUp(self):
-        self.front = Front(system.ports)
-
-    def tearDown(self):
-        self.front.shutdown()
-        self.front.server_close()
-
-    def tell(self, *arguments):
-        return subprocess.run([PYTHON, str(SHOP / "story"), *arguments], capture_output=True, text=True, timeout=30)
-
-    def test_all_is_as_it_should_be_and_every_request_has_a_trace(self):
-        told = self.tell(self.front.url, "--json")
-        self.assertEqual(told.returncode, 0, told.stdout + told.stderr)
-        document = json.loads(told.stdout)
-        self.assertTrue(document["ok"])
-        self.assertTrue(all(len(request["trace_id"]) == 32 for request in document["requests"]))
-        declined = next(request for request in document["requests"] if request["status"] == 402)
-        # The services pass the trace on: what the front made arrives three calls away.
-        for service in ("orders", "users", "products", "inventory", "payments", "notifications"):
-            self.assertIn(declined["trace_id"], system.instances[service].log.read_text(), service)
-
-    def test_a_person_reads_the_undo_and_what_to_try(self):
-        told = self.tell(self.front.url)
-        self.assertEqual(told.returncode, 0, told.stdout + told.stderr)
-        self.assertRegex(told.stdout, r"stock +undone +The reservation was released")
-        self.assertIn("trunkline why", told.stdout)
-
-    def test_it_fails_when_the_shop_is_not_as_it_should_be(self):
-        self.front.upstreams = {**system.ports, "notifications": system.ports["users"]}
-        told = self.tell(self.front.url, "--json")
-        self.assertEqual(told.returncode, 1)
-        self.assertEqual([check["name"] for check in json.loads(told.stdout)["checks"] if not check["ok"]],
-                         ["a message for each of her orders"])
-
-    def test_it_says_so_when_there_is_no_gateway(self):
-        told = self.tell("http://127.0.0.1:1")
-        self.assertEqual(told.returncode, 2)
-        self.assertIn("Start the shop first", told.stderr)
 
 
 class AnOrder(unittest.TestCase):
@@ -183,6 +143,37 @@ class AnOrder(unittest.TestCase):
         last = events[-2][1]["seq"]
         rest = stream(accepted, last - 1)
         self.assertEqual(rest[0][1]["seq"], last)
+
+
+class WhoAsks(unittest.TestCase):
+    """Services believe the gateway, which says who asks in X-Consumer."""
+    def test_sees_what_is_theirs_and_nothing_else(self):
+        ada, eve = new_user(), new_user()
+        mine = order(ada)[1]
+        for service, path, refused in [("users", f"/users/{ada}", 404), ("orders", f"/orders/{mine['id']}", 404),
+                                       ("orders", f"/orders/{mine['id']}/events", 404),
+                                       ("orders", f"/orders?user={ada}", 403), ("notifications", f"/inbox/{ada}", 404)]:
+            self.assertEqual(ask(system.ports[service], "GET", path, headers={"X-Consumer": eve})[0], refused, path)
+            if not path.endswith("/events"):
+                self.assertEqual(ask(system.ports[service], "GET", path, headers={"X-Consumer": ada})[0], 200, path)
+        self.assertEqual(system.ask("orders", "GET", f"/orders?user={ada}", headers={"X-Consumer": eve, "X-Roles": "staff"})[0], 200)
+        self.assertEqual(order(ada, X_Consumer=eve)[1]["code"], "not_yours")
+
+    def test_signs_in_with_the_right_password_alone(self):
+        body = {"name": "Bo", "email": f"{secrets.token_hex(6)}@example.org", "password": "right and long",
+                "address": {"street": "1", "city": "Oslo", "country": "NO"}}
+        self.assertEqual(system.ask("users", "POST", "/users", {**body, "password": "short"})[0], 422)
+        self.assertEqual(system.ask("users", "POST", "/users", body)[0], 201)
+        status, answer, _ = system.ask("users", "POST", "/login", {"email": body["email"].upper(), "password": body["password"]})
+        self.assertEqual(status, 200, answer)
+        self.assertEqual(answer["token"].count("."), 2)
+        for wrong in ({**body, "password": "wrong and long"}, {**body, "email": "nobody@example.org"}):
+            self.assertEqual(system.ask("users", "POST", "/login", wrong)[1]["code"], "wrong_password")
+
+    def test_a_parcel_that_was_never_made_is_no_mistake(self):
+        done = order(new_user())[1]
+        self.assertEqual([len(system.ask("shipping", "GET", f"/orders/{name}/parcels")[1]["parcels"])
+                          for name in (done["id"], "ord_nobody")], [1, 0])
 
 
 class AnUndo(unittest.TestCase):

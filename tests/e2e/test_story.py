@@ -45,9 +45,11 @@ class Story(unittest.TestCase):
         cls.kit.wait_ready(seconds=30)
         print(f"all {len(cls.kit.instances())} instances healthy after {1000 * (time.monotonic() - began):.0f} ms")
 
+    def tell(self, *arguments):
+        return subprocess.run([self.shop / "story", *arguments], capture_output=True, text=True, timeout=60, check=False)
+
     def play(self):
-        done = subprocess.run([self.shop / "story", f"http://127.0.0.1:{self.kit.port}", "--json"], capture_output=True,
-                              text=True, timeout=60, check=False)
+        done = self.tell(f"http://127.0.0.1:{self.kit.port}", "--json")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return json.loads(done.stdout)
 
@@ -57,6 +59,31 @@ class Story(unittest.TestCase):
         names = " ".join(check["name"] for check in told["checks"])
         self.assertIn("undone were: stock", names)
         self.assertIn("undone were: payment, stock", names)
+
+    def test_1_a_person_reads_the_undo_and_what_to_try(self):
+        told = self.tell(f"http://127.0.0.1:{self.kit.port}")
+        self.assertEqual(told.returncode, 0, told.stdout + told.stderr)
+        self.assertRegex(told.stdout, r"stock +undone +The reservation was released")
+        self.assertIn("trunkline why", told.stdout)
+
+    def test_1_the_story_says_so_when_there_is_no_gateway(self):
+        told = self.tell("http://127.0.0.1:1")
+        self.assertEqual(told.returncode, 2)
+        self.assertIn("Start the shop first", told.stderr)
+
+    def test_6_the_story_fails_when_the_shop_is_not_as_it_should_be(self):
+        text = self.kit.file.read_text()
+        code, said = self.kit.apply(text.replace("to: notifications,", "to: users,"))
+        self.assertEqual(code, 0, said)
+        told = self.tell(f"http://127.0.0.1:{self.kit.port}", "--json")
+        self.assertEqual(told.returncode, 1)
+        self.assertEqual([check["name"] for check in json.loads(told.stdout)["checks"] if not check["ok"]],
+                         ["a message for each of her orders"])
+        self.assertEqual(self.kit.apply(text)[0], 0)
+
+    def test_7_product_search_is_limited_for_each_client(self):
+        answers = [self.kit.get("/api/products")[0] for _ in range(120)]
+        self.assertEqual(set(answers), {200, 429}, "50 a second, and as many at once")
 
     def test_2_why_shows_every_hop_of_an_order_with_its_instance(self):
         told = self.play()

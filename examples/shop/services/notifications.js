@@ -4,7 +4,7 @@
 // POST /messages is for other services; GET /inbox/{user_id} is what the customer sees.
 
 const { Database } = require('./database.js');
-const { Service, text } = require('./web.js');
+const { Problem, Service, text } = require('./web.js');
 
 const SCHEMA = [
   `CREATE TABLE IF NOT EXISTS messages (
@@ -25,7 +25,9 @@ service.route('POST', '/messages', async ({ body }) => {
   return { status: made ? 201 : 200, body: { sent: made !== undefined } };
 });
 
-service.route('GET', '/inbox/{user_id}', async ({ params }) => {
+service.route('GET', '/inbox/{user_id}', async ({ params, headers }) => {
+  const consumer = headers['x-consumer'];  // who asks, as the gateway has found out; none: another service
+  if (consumer !== undefined && consumer !== params.user_id) throw new Problem(404, 'unknown_inbox', 'There is no such inbox.');
   const messages = await database.query(
     'SELECT number, order_id, kind, text, at FROM messages WHERE user_id = ? ORDER BY number DESC LIMIT 50',
     params.user_id);

@@ -30,7 +30,7 @@ background_slots = threading.BoundedSemaphore(MAX_BACKGROUND)
 
 @service.route("POST", "/orders")
 def place(request):
-    user_id, items, card = wanted(request.json())
+    user_id, items, card = wanted(request.json(), request.consumer)
     key = request.headers.get("Idempotency-Key") or secrets.token_hex(16)
     if len(key) > 200:
         raise Problem(400, "bad_idempotency_key", "An Idempotency-Key may have 200 characters.")
@@ -44,9 +44,11 @@ def place(request):
     return outcome(ledger.get(order["id"]))
 
 
-def wanted(body):
-    """The order's user, items and card; 422 names the field that is wrong."""
-    user_id, items, card = body.get("user_id"), body.get("items"), body.get("card")
+def wanted(body, consumer):
+    """The order's user, items and card; 422 names the field that is wrong. Nobody orders for somebody else."""
+    user_id, items, card = body.get("user_id", consumer), body.get("items"), body.get("card")
+    if consumer not in (None, user_id):
+        raise Problem(403, "not_yours", "An order is placed by the customer who pays for it.")
     if not is_name(user_id):
         raise Problem(422, "invalid_field", "'user_id' must be a user's id.", field="user_id")
     if not isinstance(card, str) or not 12 <= len(card) <= 23:
@@ -125,29 +127,31 @@ def shown(order):
             "steps": [event for event in events if event["state"] != "started"] + open_step}
 
 
-def find(order_id):
+def find(request, order_id):
     order = ledger.get(order_id)
-    if order is None:
+    if order is None or not request.may_see(order["user_id"]):
         raise Problem(404, "unknown_order", f"There is no order {order_id}.")
     return order
 
 
 @service.route("GET", "/orders/{order_id}")
 def show(request, order_id):
-    return Reply(shown(find(order_id)))
+    return Reply(shown(find(request, order_id)))
 
 
 @service.route("GET", "/orders")
 def list_orders(request):
     if not is_name(request.query.get("user")):
         raise Problem(400, "user_missing", "Ask for a customer's orders: /orders?user=<id>.")
+    if not request.may_see(request.query["user"]):
+        raise Problem(403, "not_yours", "These orders are somebody else's.")
     return Reply({"orders": [shown(order) for order in ledger.of_user(request.query["user"])]})
 
 
 @service.route("GET", "/orders/{order_id}/events")
 def follow(request, order_id):
     """Server-sent events. A client that was cut off goes on by Last-Event-ID, at any replica."""
-    find(order_id)
+    find(request, order_id)
     last = request.headers.get("Last-Event-ID", "0")
     return Stream(events_until_end(order_id, int(last) if last.isdigit() and len(last) < 10 else 0),
                   "text/event-stream")

@@ -34,7 +34,7 @@ class Service {
     this.idle = new Set(); // connections without a request on them
   }
 
-  // `{name}` in the pattern is one path segment. A handler gets {params, query, body} and gives
+  // `{name}` in the pattern is one path segment. A handler gets {params, query, headers, body} and gives
   // {status, body}, or throws a Problem.
   route(method, pattern, handler) {
     const regex = new RegExp('^' + pattern.replace(/\{(\w+)\}/g, '(?<$1>[^/]+)') + '$');
@@ -130,7 +130,7 @@ class Service {
     }
     if (!found) throw new Problem(404, 'not_found', `The ${this.name} service has no ${url.pathname}.`);
     const body = await readJson(request);
-    return found.handler({ params: found.regex.exec(url.pathname).groups || {}, query: url.searchParams, body });
+    return found.handler({ params: found.regex.exec(url.pathname).groups || {}, query: url.searchParams, headers: request.headers, body });
   }
 }
 

@@ -69,6 +69,16 @@ class Request:
     def trace_headers(self):
         return {name: self.headers[name] for name in TRACE_HEADERS if self.headers.get(name)}
 
+    @property
+    def consumer(self):
+        """Who asks, as the gateway has found out; None: another service, or nobody knows."""
+        return self.headers.get("X-Consumer")
+
+    def may_see(self, user_id):
+        """Whether what belongs to this user may be shown: to the user and the staff, and to other services."""
+        roles = self.headers.get("X-Roles", "").split(",")
+        return self.consumer in (None, user_id) or "staff" in roles
+
     def json(self):
         """The body as a JSON object, or 400."""
         try:
