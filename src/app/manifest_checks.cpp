@@ -158,6 +158,13 @@ void check_all_policies(const Manifest& manifest, const std::string& folder, con
         if (!path) continue;  // told already
         check.path = &*path;
         gateway::check_policies(route.policies, check);
+        if (route.graphql) {
+            const auto takes = [&](std::string_view method) {
+                return std::ranges::find(route.methods, method) != route.methods.end();
+            };
+            const bool safe = route.methods.empty() || takes("GET") || takes("HEAD");
+            gateway::check_graphql(*route.graphql, folder, *path, safe, diagnostics);
+        }
         check.path = nullptr;
     }
     for (const auto& context : manifest.contexts) {

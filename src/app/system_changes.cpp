@@ -64,6 +64,7 @@ std::map<std::string, std::string> routes_of(const Manifest& manifest) {
         routes[name] = fmt::format("{}{}, priority {}", what,
                                    set_keys(proxy::traffic_override_schema().to_node(rest), ""), route.priority);
         routes[name] += set_keys(gateway::policies_schema().to_node(route.policies), "policies.");
+        if (route.graphql) routes[name] += set_keys(gateway::graphql_schema().to_node(*route.graphql), "graphql.");
         if (route.join) routes[name] += set_keys(gateway::join_schema().to_node(*route.join), "join.");
     }
     for (const gateway::TcpListenConfig& listen : manifest.gateway.tcp) {

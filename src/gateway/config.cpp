@@ -58,6 +58,11 @@ void check_target(const RouteConfig& route, manifest::Position at, manifest::Dia
         diagnostics.error(at, "a route needs the key \"to\"",
                           "add it, such as to: orders; or \"join\" for an answer of several services");
     }
+    if (route.graphql && route.join)
+        diagnostics.error(route.graphql->at, "a route has either \"join\" or \"graphql\"", "take one of them out");
+    if (route.graphql && route.rewrite)
+        diagnostics.error(route.rewrite->at, "\"rewrite\" does nothing beside \"graphql\"",
+                          "\"endpoint\" is the service's path");
     if (!route.join) return;
     if (!route.to.value.empty())
         diagnostics.error(route.to.at, "a route has either \"to\" or \"join\"", "take one of them out");
@@ -89,6 +94,8 @@ const Object<RouteConfig>& route_schema() {
             .field("to", &RouteConfig::to, manifest::dns_label("a service's name"))
             .doc("The service that gets the request.")
             .default_is("required, unless there is `join`")
+            .field("graphql", &RouteConfig::graphql, graphql_schema())
+            .doc("The service speaks GraphQL: it is asked with a stored operation, and its data are the answer.")
             .field("join", &RouteConfig::join, join_schema())
             .doc("Instead of one service: an answer made of calls to several.")
             .default_is("none")

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/graphql/config.h"
 #include "gateway/join/config.h"
 #include "gateway/policies/policies.h"
 #include "gateway/policies/redis_config.h"
@@ -31,6 +32,7 @@ struct RouteConfig {
     manifest::OrderedMap<std::string> query;
     manifest::Located<std::string> to;  // "" with `join`
     std::optional<JoinConfig> join;
+    std::optional<GraphqlConfig> graphql;
     std::optional<manifest::Located<std::string>> version;  // of that service
     std::optional<manifest::Located<std::string>> rewrite;
     int priority = 0;

@@ -5,6 +5,7 @@
 
 #include "gateway/client_certificate.h"
 #include "gateway/forwarded.h"
+#include "gateway/graphql/filter.h"
 #include "gateway/identity_headers.h"
 #include "gateway/join/filter.h"
 #include "gateway/policies/chain.h"
@@ -114,6 +115,10 @@ proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context
             .redis = config.redis ? &*config.redis : nullptr};
         auto filters = make_chain(effective.policies, policy_context, first, last);
         // Last of all: it answers, and asks services in the client's name.
+        if (one.graphql) {
+            filters.push_back(
+                make_graphql_filter(*one.graphql, one.to.value, route.rule.path, policy_context, config.limits.body));
+        }
         if (one.join) filters.push_back(make_join_filter(*one.join, policy_context, config.limits.body));
         proxy::set_filters(route, std::move(filters));
     }
