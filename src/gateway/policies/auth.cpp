@@ -8,6 +8,7 @@
 #include "codec/http1.h"
 #include "gateway/auth/key_source.h"
 #include "gateway/auth/password_file.h"
+#include "gateway/auth/signature.h"
 #include "gateway/policies/auth_files.h"
 #include "gateway/policies/policies.h"
 #include "storage/whole_file.h"
@@ -62,8 +63,8 @@ void check_jwt(const JwtConfig& jwt, manifest::Position at, manifest::Diagnostic
 }
 
 void check_auth(const AuthConfig& config, manifest::Position at, manifest::Diagnostics& diagnostics) {
-    if (config.methods.empty() && !config.api_key && !config.basic && !config.jwt) {
-        diagnostics.error(at, "auth names no method", "say api_key, basic, jwt, mtls or anonymous");
+    if (config.methods.empty() && !config.api_key && !config.basic && !config.jwt && !config.signature) {
+        diagnostics.error(at, "auth names no method", "say api_key, basic, jwt, signature, mtls or anonymous");
     }
     const auto authorization =
         config.api_key ? std::ranges::count(config.api_key->from, KeyPlace::Kind::authorization, &KeyPlace::kind) : 0;
@@ -156,6 +157,75 @@ const manifest::Object<JwtConfig>& jwt_schema() {
     return schema;
 }
 
+std::optional<std::string> check_component(std::string_view name) {
+    for (const std::string_view known :
+         {"@method", "@authority", "@path", "@query", "@scheme", "@target-uri", "@request-target"}) {
+        if (name == known) return std::nullopt;
+    }
+    if (codec::is_token(name) && base::lower(name) == name) return std::nullopt;
+    return "is no component: write @method, @authority, @path, @query, @target-uri or a header's name in lower case";
+}
+
+void check_signature(const SignatureConfig& config, manifest::Position /*at*/, manifest::Diagnostics& diagnostics) {
+    for (const auto& [id, key] : config.keys) {
+        if (key.key.has_value() != key.secret.has_value()) continue;
+        diagnostics.error(id.at, fmt::format("signature: key \"{}\" needs a file", base::printable(id.value)),
+                          "give one of key (a public key) and secret");
+    }
+}
+
+const manifest::Object<SignatureKeyConfig>& signature_key_schema() {
+    static const auto schema = manifest::Object<SignatureKeyConfig>("a key")
+                                   .field("key", &SignatureKeyConfig::key, text("a file"))
+                                   .doc("A public key or a certificate, as PEM.")
+                                   .example("partner.pem")
+                                   .field("secret", &SignatureKeyConfig::secret, text("a file"))
+                                   .doc("A file with a secret of 32 bytes or more, for hmac-sha256.")
+                                   .field("roles", &SignatureKeyConfig::roles, list_of(text("a role")).or_single())
+                                   .doc("What `allow` finds as the caller's roles.")
+                                   .field("plan", &SignatureKeyConfig::plan, text("a plan"))
+                                   .doc("What limits and quotas find as the caller's plan.")
+                                   .default_is("none");
+    return schema;
+}
+
+const manifest::Object<SignatureConfig>& signature_schema() {
+    static const auto schema =
+        manifest::Object<SignatureConfig>("signed requests")
+            .position(&SignatureConfig::at)
+            .field("keys", &SignatureConfig::keys,
+                   manifest::map_of(signature_key_schema().or_scalar("key"))
+                       .names(text("a key id").at_most(128))
+                       .at_least(1)
+                       .at_most(1000))
+            .required()
+            .doc("Key ids to their keys; the id is who the caller is.")
+            .example("{ partner: partner.pem }")
+            .field("algorithms", &SignatureConfig::algorithms,
+                   list_of(one_of(message_algorithm_names())).unique().or_single())
+            .doc("Algorithms that a request may be signed with.")
+            .default_is("all that fit the key")
+            .field("covers", &SignatureConfig::covers,
+                   list_of(text("a component").check(check_component)).unique().at_most(32).or_single())
+            .doc("What must be signed.")
+            .field("body", &SignatureConfig::body, manifest::boolean())
+            .doc("A request with a body must sign its Content-Digest, and the body is held against it.")
+            .field("label", &SignatureConfig::label, text("a label"))
+            .doc("Which of several signatures counts.")
+            .default_is("the only one")
+            .field("tag", &SignatureConfig::tag, text("a tag"))
+            .doc("What its tag must say.")
+            .default_is("anything")
+            .field("max_age", &SignatureConfig::max_age, manifest::duration().range(1s, 24h))
+            .doc("How old a signature may be.")
+            .field("leeway", &SignatureConfig::leeway, manifest::duration().range(0s, 10min))
+            .doc("By how much clocks may differ.")
+            .field("most", &SignatureConfig::most, manifest::size().range(1024, 64 << 20))
+            .doc("Bytes of a body, which is held until its digest is known.")
+            .validate(check_signature);
+    return schema;
+}
+
 // The file says what it must; the complaint stands at the word that names it.
 template <class Parse>
 void check_file(const manifest::Located<std::string>& file, const PolicyCheck& check, Parse parse) {
@@ -200,6 +270,15 @@ std::vector<IdentityHeader> AuthConfig::identity_headers() const {
 void AuthConfig::check(const PolicyCheck& check) const {
     if (basic)
         check_file(basic->file, check, [](const std::string& read) { return only_error(parse_passwords(read)); });
+    for (const auto& [id, key] : signature ? signature->keys : manifest::OrderedMap<SignatureKeyConfig>{}) {
+        if (key.key)
+            check_file(*key.key, check,
+                       [](const std::string& read) { return only_error(net::VerifyingKey::pem(read)); });
+        if (key.secret)
+            check_file(*key.secret, check, [](const std::string& read) {
+                return only_error(net::VerifyingKey::secret(trimmed_secret(read)));
+            });
+    }
     if (!jwt) return;
     if (jwt->jwks && !is_url(jwt->jwks->value)) {
         check_file(*jwt->jwks, check, [](const std::string& read) { return only_error(parse_key_file(read)); });
@@ -225,6 +304,8 @@ const manifest::Object<AuthConfig>& auth_schema() {
             .doc("Names and passwords (HTTP Basic).")
             .field("jwt", &AuthConfig::jwt, jwt_schema())
             .doc("Bearer tokens of an issuer.")
+            .field("signature", &AuthConfig::signature, signature_schema())
+            .doc("Requests that are signed (HTTP Message Signatures, RFC 9421).")
             .field("headers", &AuthConfig::headers,
                    manifest::map_of(
                        text("subject, method, plan, scopes, roles or claims.NAME").check(check_identity_source))

@@ -45,12 +45,33 @@ struct JwtConfig {
     bool keep = true;
 };
 
+struct SignatureKeyConfig {
+    std::optional<manifest::Located<std::string>> key;     // a file: a public key or a certificate
+    std::optional<manifest::Located<std::string>> secret;  // a file
+    std::vector<std::string> roles;
+    std::string plan;
+};
+
+struct SignatureConfig {
+    manifest::Position at;
+    manifest::OrderedMap<SignatureKeyConfig> keys;
+    std::vector<std::string> algorithms;  // empty: all that fit a key
+    std::vector<std::string> covers{"@method", "@authority", "@path", "@query"};
+    std::string label;
+    std::string tag;
+    base::Duration max_age = std::chrono::minutes{5};
+    base::Duration leeway = std::chrono::seconds{30};
+    bool body = true;
+    uint64_t most = 1 << 20;  // bytes of a body, which is held for its digest
+};
+
 struct AuthConfig {
     manifest::Position at;
     std::vector<std::string> methods;  // those that need no further word: "api_key", "mtls", "anonymous"
     std::optional<ApiKeyConfig> api_key;
     std::optional<BasicConfig> basic;
     std::optional<JwtConfig> jwt;
+    std::optional<SignatureConfig> signature;
     manifest::OrderedMap<std::string> headers;  // beside X-Consumer
     std::string realm = "trunkline";
 

@@ -11,6 +11,7 @@
 #include "gateway/auth/basic.h"
 #include "gateway/auth/jwt.h"
 #include "gateway/auth/mtls.h"
+#include "gateway/auth/signature.h"
 #include "gateway/policies/auth.h"
 #include "gateway/policies/auth_files.h"
 #include "storage/whole_file.h"
@@ -36,6 +37,7 @@ class AuthFilter final : public proxy::Filter {
         MethodPtr connection;  // by what the connection says; nullptr: none
         bool anonymous = false;
         std::vector<IdentityHeader> headers;
+        size_t most_signed = 0;  // bytes of bodies whose digest is signed; 0: nobody signs
     };
     explicit AuthFilter(Parts parts) : parts_(std::move(parts)) {
         reads_authorization_ = std::ranges::any_of(parts_.methods, &Method::uses_authorization);
@@ -54,6 +56,14 @@ class AuthFilter final : public proxy::Filter {
         const Method* const method = choose(context).value();  // the same that had to wait
         Finding finding = co_await method->check_later(context);
         co_return settle(context, *method, std::move(finding));
+    }
+
+    size_t most_body() const override { return parts_.most_signed; }
+    Verdict on_body(RequestContext& context, std::string& body) const override {
+        if (context.identity == nullptr || context.identity->method != "signature") return Verdict::proceed;
+        if (digest_fits(context.head().headers, body)) return Verdict::proceed;
+        context.note("auth", "signature refused: the body is another one");
+        return refuse(context, unauthenticated("the body has not the SHA-256 that Content-Digest says"));
     }
 
   private:
@@ -184,6 +194,31 @@ MethodPtr make_basic(const AuthConfig& auth, const BasicConfig& config, PolicyHo
                              home.keeper.keep<PasswordWorker>("password worker"), home.slots.of("basic " + file));
 }
 
+MethodPtr make_signature(const SignatureConfig& config, const PolicyHome& home) {
+    SignatureOptions options{.keys = {},
+                             .algorithms = config.algorithms,
+                             .covers = config.covers,
+                             .label = config.label,
+                             .tag = config.tag,
+                             .max_age = config.max_age,
+                             .leeway = config.leeway,
+                             .body = config.body};
+    for (const auto& [id, from] : config.keys) {
+        const std::string file = file_in(home.folder, from.secret ? from.secret->value : from.key->value);
+        const auto text = storage::read_file(file, kMostSecret);
+        auto key = !text         ? base::fail(text.error())
+                   : from.secret ? net::VerifyingKey::secret(trimmed_secret(*text))
+                                 : net::VerifyingKey::pem(*text);
+        if (!key) {
+            TL_LOG(error, "auth", "signature: {}: {}; requests with key {} are refused", file, key.error().message(),
+                   base::printable(id.value));
+            continue;
+        }
+        options.keys.push_back({.id = id.value, .key = std::move(*key), .roles = from.roles, .plan = from.plan});
+    }
+    return make_signature_method(std::move(options));
+}
+
 }  // namespace
 
 FilterPtr make_auth_filter(const AuthConfig& config, const PolicyContext& context) {
@@ -197,6 +232,10 @@ FilterPtr make_auth_filter(const AuthConfig& config, const PolicyContext& contex
                                                     home.slots.of("api keys")));
     }
     if (config.basic) parts.methods.push_back(make_basic(config, *config.basic, home));
+    if (config.signature) {
+        parts.methods.push_back(make_signature(*config.signature, home));
+        if (config.signature->body) parts.most_signed = config.signature->most;
+    }
     if (config.takes("mtls")) parts.connection = make_mtls_method();
     return std::make_shared<AuthFilter>(std::move(parts));
 }
