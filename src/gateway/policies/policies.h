@@ -9,6 +9,7 @@
 
 #include "gateway/policies/agents.h"
 #include "gateway/policies/allow.h"
+#include "gateway/policies/ask.h"
 #include "gateway/policies/at_once.h"
 #include "gateway/policies/auth.h"
 #include "gateway/policies/compress.h"
@@ -44,6 +45,7 @@ struct Policies {
     std::optional<AuthConfig> auth;
     std::optional<AllowConfig> allow;
     std::optional<LimitConfig> limit;
+    std::optional<AskConfig> ask;
     std::optional<QuotaConfig> quota;
     std::optional<AtOnceConfig> at_once;
 };
@@ -65,6 +67,7 @@ void for_each_policy(Visit&& visit) {
     visit("auth", &Policies::auth);
     visit("allow", &Policies::allow);
     visit("limit", &Policies::limit);
+    visit("ask", &Policies::ask);
     visit("quota", &Policies::quota);
     visit("at_once", &Policies::at_once);
 }
