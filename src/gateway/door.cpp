@@ -40,6 +40,7 @@ std::vector<std::string> identity_header_names(const GatewayConfig& config, cons
             for (const IdentityHeader& header : holding.auth->identity_headers()) add(header.name);
         }
         if (holding.ask) std::ranges::for_each(holding.ask->rules.take, add);
+        if (holding.opa) std::ranges::for_each(holding.opa->rules.take, add);
     }
     return names;
 }

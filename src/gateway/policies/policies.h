@@ -19,6 +19,7 @@
 #include "gateway/policies/ip.h"
 #include "gateway/policies/json.h"
 #include "gateway/policies/limit.h"
+#include "gateway/policies/opa.h"
 #include "gateway/policies/openapi.h"
 #include "gateway/policies/query.h"
 #include "gateway/policies/quota.h"
@@ -46,6 +47,7 @@ struct Policies {
     std::optional<AllowConfig> allow;
     std::optional<LimitConfig> limit;
     std::optional<AskConfig> ask;
+    std::optional<OpaConfig> opa;
     std::optional<QuotaConfig> quota;
     std::optional<AtOnceConfig> at_once;
 };
@@ -68,6 +70,7 @@ void for_each_policy(Visit&& visit) {
     visit("allow", &Policies::allow);
     visit("limit", &Policies::limit);
     visit("ask", &Policies::ask);
+    visit("opa", &Policies::opa);
     visit("quota", &Policies::quota);
     visit("at_once", &Policies::at_once);
 }
