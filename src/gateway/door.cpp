@@ -32,12 +32,16 @@ std::vector<FilterPtr> last_filters() {
 // Headers by which some route tells its service who called: on no route a client may set them.
 std::vector<std::string> identity_header_names(const GatewayConfig& config, const ServicePolicies& policies) {
     std::vector<std::string> names;
+    const auto add = [&](const std::string& name) {
+        if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+    };
     for (const RouteConfig& route : config.routes) {
-        const EffectivePolicies effective = effective_policies(policy_levels(config, route, policies));
-        if (!effective.policies.auth) continue;
-        for (IdentityHeader& header : effective.policies.auth->identity_headers()) {
-            if (std::ranges::find(names, header.name) == names.end()) names.push_back(std::move(header.name));
+        const Policies holding = effective_policies(policy_levels(config, route, policies)).policies;
+        if (holding.auth) {
+            for (const IdentityHeader& header : holding.auth->identity_headers()) add(header.name);
         }
+        if (holding.ask) std::ranges::for_each(holding.ask->rules.take, add);
+        if (holding.opa) std::ranges::for_each(holding.opa->rules.take, add);
     }
     return names;
 }

@@ -26,6 +26,10 @@ std::vector<FilterPtr> make_chain(const Policies& policies, const PolicyContext&
     // Behind whoever says who calls. First what costs least and is refused most; what is refused here uses up no quota,
     // and what is over its quota takes no place among those in flight.
     add(policies.limit, make_limit_filter);
+    // Costs a request of our own: behind the limit, so that nobody floods an authoriser through the gateway, and before
+    // the quota, which what is refused must not use up. Of two, the one of one's own may say who it is for the other.
+    add(policies.ask, make_ask_filter);
+    add(policies.opa, make_opa_filter);
     add(policies.quota, make_quota_filter);
     add(policies.at_once, make_at_once_filter);
     // What the client has sent is judged, not what becomes of it; behind all that asks who calls and how often, for

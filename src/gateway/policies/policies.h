@@ -9,6 +9,7 @@
 
 #include "gateway/policies/agents.h"
 #include "gateway/policies/allow.h"
+#include "gateway/policies/ask.h"
 #include "gateway/policies/at_once.h"
 #include "gateway/policies/auth.h"
 #include "gateway/policies/compress.h"
@@ -18,6 +19,7 @@
 #include "gateway/policies/ip.h"
 #include "gateway/policies/json.h"
 #include "gateway/policies/limit.h"
+#include "gateway/policies/opa.h"
 #include "gateway/policies/openapi.h"
 #include "gateway/policies/query.h"
 #include "gateway/policies/quota.h"
@@ -44,6 +46,8 @@ struct Policies {
     std::optional<AuthConfig> auth;
     std::optional<AllowConfig> allow;
     std::optional<LimitConfig> limit;
+    std::optional<AskConfig> ask;
+    std::optional<OpaConfig> opa;
     std::optional<QuotaConfig> quota;
     std::optional<AtOnceConfig> at_once;
 };
@@ -65,6 +69,8 @@ void for_each_policy(Visit&& visit) {
     visit("auth", &Policies::auth);
     visit("allow", &Policies::allow);
     visit("limit", &Policies::limit);
+    visit("ask", &Policies::ask);
+    visit("opa", &Policies::opa);
     visit("quota", &Policies::quota);
     visit("at_once", &Policies::at_once);
 }
