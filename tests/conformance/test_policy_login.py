@@ -8,6 +8,7 @@ import json
 import pathlib
 import re
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -55,6 +56,12 @@ gateway:
           login:
             { issuer: "<issuer>", client: shop, secret: client.secret, session_secret: other.secret,
               former_session_secret: session.secret, path: /other/.login }
+    - path: /both/*
+      to: echo
+      policies:
+        auth:
+          login: { issuer: "<issuer>", client: shop, secret: client.secret, session_secret: session.secret }
+          methods: api_key
     - path: /secure/*
       to: echo
       policies:
@@ -394,6 +401,19 @@ class Login(unittest.TestCase):
         refused = Browser().ask(self.url + "/echo", headers={"Cookie": f"{COOKIE}={by_second}"})
         self.assertEqual(refused.status, 401)
 
+    def test_programs_have_their_own_credential_on_the_same_route(self):
+        key = self.system.cli("keys", "create", "partner").stdout.strip()
+        answer = self.browser.ask(self.url + "/both/echo", headers={"X-API-Key": key})
+        self.assertEqual(answer.echo["headers"]["x-consumer"], "partner")
+        self.assertEqual(self.browser.ask(self.url + "/both/echo", headers={}).status, 401)
+        self.logged_in("/both/echo")
+        answer = self.browser.ask(self.url + "/both/echo", headers={"X-API-Key": key})
+        self.assertEqual(answer.status, 401)
+        self.assertIn("two credentials", answer.body)
+        # A wrong key beside no session is no reason to log in.
+        answer = Browser().ask(self.url + "/both/echo", headers={**PAGE, "X-API-Key": "tlk_wrong"})
+        self.assertEqual(answer.status, 401)
+
     def test_what_a_browser_says_of_itself_counts_for_nothing(self):
         self.logged_in()
         answer = self.browser.ask(self.url + "/echo", headers={**PAGE, "X-Consumer": "root"})
@@ -521,6 +541,46 @@ class Login(unittest.TestCase):
         told += self.system.output() + self.system.cli("logs").stdout
         for secret in [SECRET, FIRST, self.browser.cookies()[COOKIE][2:60], "eyJ", code]:
             self.assertNotIn(secret, told)
+
+
+class Check(unittest.TestCase):
+    MANIFEST = """
+system: shop
+gateway:
+  routes:
+    - path: /app/*
+      to: shop
+      policies: { auth: { login: { client: shop, session_secret: s<more> } } }
+contexts:
+  a:
+    shop: { run: "true" }
+"""
+
+    def check(self, more, secret="x" * 32):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder)
+            (path / "trunkline.yaml").write_text(self.MANIFEST.replace("<more>", more), encoding="utf-8")
+            (path / "s").write_text(secret, encoding="utf-8")
+            return system.run("check", cwd=folder)
+
+    def test_what_cannot_work_is_told_with_its_place(self):
+        good = ", issuer: https://i.example/, path: /app/.login"
+        self.assertEqual(self.check(good).returncode, 0, self.check(good).stdout)
+        for more, says in [
+                (", issuer: https://i.example/", "no route that has this login takes /.login/callback"),
+                (", issuer: http://i.example/, path: /app/.login", "must be an https URL"),
+                (good + ", url: https://a/b", "must be an origin without a path"),
+                (good + ", cookie: __Host-x", "is no cookie's name"), (good + ", cookie: a=b", "is no cookie's name"),
+                (good + ", after_logout: //evil.example", "must be a path of this site"),
+                (good + ", parameters: { state: a }", "a parameter that the login itself says"),
+                (good + ", scopes: [\"a b\"]", "is no scope"), (good + ", secret: missing", "missing"),
+                (", issuer: https://i.example/, path: '/app/{x}'", "must be a path without a slash at its end")]:
+            with self.subTest(more):
+                told = self.check(more)
+                self.assertEqual(told.returncode, 2, told.stdout)
+                self.assertRegex(told.stdout + told.stderr, r"trunkline\.yaml:\d+:\d+: error: .*" + re.escape(says))
+        told = self.check(good, "x" * 31)
+        self.assertIn("32 bytes at least", told.stdout + told.stderr)
 
 
 if __name__ == "__main__":
