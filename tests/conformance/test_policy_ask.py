@@ -3,6 +3,7 @@
 do, and what an authoriser that is slow, gone, broken or hostile cannot bring about."""
 import concurrent.futures
 import socket
+import struct
 import time
 import unittest
 
@@ -129,6 +130,15 @@ class Case(unittest.TestCase):
         with self.system.client() as client:
             client.send("\r\n".join(lines).encode() + b"\r\n\r\n" + (body or b""))
             answer = client.response(method)
+        self.assertEqual(answer.status, status, answer)
+        return answer
+
+    def ask_from(self, address, path, status, *headers):
+        """By another client address of this machine."""
+        client = wire.Client.__new__(wire.Client)
+        wire.Wire.__init__(client, socket.create_connection(("127.0.0.1", self.system.port), 10, (address, 0)))
+        with client:
+            answer = client.ask("GET", path, list(headers))
         self.assertEqual(answer.status, status, answer)
         return answer
 
@@ -263,6 +273,17 @@ class Decides(Case):
             self.assertLess(time.monotonic() - began, 0.25)
             self.assertEqual({one.result().status for one in slow}, {503})
 
+    def test_a_client_that_leaves_ends_the_question(self):
+        client = self.system.client()
+        client.send("GET /answers/left HTTP/1.1\r\nHost: a\r\nX-Case: slow\r\n\r\n")
+        wire.wait_until(lambda: any(seen.headers.get("x-forwarded-uri") == "/answers/left" for seen in self.authz.seen), 5,
+                        "the question")
+        before = len(self.echo.seen)
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # by a reset
+        client.sock.close()
+        time.sleep(1.3)  # beyond the time that it has, after which it would be passed
+        self.assertEqual(len(self.echo.seen), before, "it went on without its client")
+
     def test_audit_only_notes_and_counts(self):
         self.assertEqual(self.passed("/audit/x", ALICE).all("x-user"), ["alice"])
         self.assertEqual(self.passed("/audit/x", MALLORY).all("x-user"), [])
@@ -329,6 +350,34 @@ class Kept(Case):
             self.assertEqual(self.passed("/keyed/x", ("X-Key", keys[0])).all("x-user"), ["eve"])
             self.assertEqual(self.passed("/keyed/x", ("X-Key", keys[1])).all("x-user"), ["dan"])
         self.assertEqual(self.asked("at=keyed"), 2)
+
+    def test_addresses_share_only_where_it_is_said(self):
+        before = self.asked("at=told")
+        for _ in range(2):
+            for address in ["127.0.0.2", "127.0.0.3"]:
+                self.ask_from(address, "/told/address", 200, ALICE)
+        self.assertEqual(self.asked("at=told") - before, 2)
+        before = self.asked("at=kept")
+        for address in ["127.0.0.2", "127.0.0.3"]:
+            self.ask_from(address, "/kept/address", 200, ALICE)
+        self.assertEqual(self.asked("at=kept") - before, 1)
+
+    def test_another_rule_begins_without_memories(self):
+        self.passed("/few/rule", ALICE)
+        before = self.asked("at=few")
+        text = self.system.manifest.read_text(encoding="utf-8")
+        self.addCleanup(self.apply, text)
+        self.apply(text.replace("/open/*", "/opened/*"))
+        self.passed("/few/rule", ALICE)
+        self.assertEqual(self.asked("at=few") - before, 0, "a change elsewhere")
+        self.apply(text.replace('"/check?at=few", take: X-User', '"/check?at=few", take: [X-User, X-Groups]'))
+        self.assertEqual(self.passed("/few/rule", ALICE).all("x-groups"), ["a", "b"])
+        self.assertEqual(self.asked("at=few") - before, 1)
+
+    def apply(self, text):
+        self.system.write(text)
+        done = self.system.cli("apply")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_it_ends(self):
         before = self.asked("at=short")

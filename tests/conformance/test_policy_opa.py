@@ -158,6 +158,15 @@ class Case(unittest.TestCase):
         self.assertEqual(answer.status, status, answer)
         return answer
 
+    def ask_from(self, address, path, status, *headers):
+        """By another client address of this machine."""
+        client = wire.Client.__new__(wire.Client)
+        wire.Wire.__init__(client, socket.create_connection(("127.0.0.1", self.system.port), 10, (address, 0)))
+        with client:
+            answer = client.ask("GET", path, list(headers))
+        self.assertEqual(answer.status, status, answer)
+        return answer
+
     def passed(self, path, *headers, method="GET", body=None):
         """What the service saw, as a wire.Headers."""
         return wire.Headers(map(tuple, self.ask(path, 200, *headers, method=method, body=body).json()["headers"]))
@@ -293,7 +302,14 @@ class Kept(Case):
         answer = self.ask("/kept/1", 200, ("X-Name", "ada"))
         self.assertIn("opa: opa allows as before", self.why(answer))
 
-    def test_it_ends_and_is_bounded(self):
+    def test_addresses_do_not_share(self):
+        before = self.opa.asked("shop/kept")
+        for _ in range(2):
+            for address in ["127.0.0.2", "127.0.0.3"]:
+                self.ask_from(address, "/kept/address", 200, ("X-Name", "ada"))
+        self.assertEqual(self.opa.asked("shop/kept") - before, 2)
+
+    def test_it_ends(self):
         before = self.opa.asked("shop/short")
         self.passed("/short/x")
         wire.wait_until(lambda: self.passed("/short/x") and self.opa.asked("shop/short") - before >= 2, 3, "it to be asked again")
