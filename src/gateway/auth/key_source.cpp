@@ -3,12 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/log.h"
-#include "base/text.h"
 #include "gateway/auth/strict_json.h"
-#include "http/fetch.h"
 #include "storage/whole_file.h"
 
 namespace tl::gateway {
@@ -20,10 +17,6 @@ namespace {
 constexpr base::Duration kFirstRetry = 500ms;  // after a failed fetch; doubled up to the refresh
 constexpr base::Duration kMostCoolDown = 15s;
 constexpr base::Duration kLookAtFile = 2s;
-constexpr std::string_view kDiscovery = "/.well-known/openid-configuration";
-
-bool is_this_machine(std::string_view host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
-
 }  // namespace
 
 // A flag that data cores raise and the loop that they wake. Shared with messages that are under way.
@@ -33,37 +26,6 @@ struct KeySource::Wish {
     std::atomic<rt::Loop*> home{nullptr};  // the control loop, which outlives all data cores; nullptr: not running
     rt::Signal asked;                      // control core
 };
-
-std::optional<Url> parse_key_url(std::string_view text) {
-    Url url;
-    if (text.starts_with("https://")) {
-        text.remove_prefix(8);
-    } else if (text.starts_with("http://")) {
-        text.remove_prefix(7);
-        url.tls = false;
-        url.port = 80;
-    } else {
-        return std::nullopt;
-    }
-    const size_t slash = text.find('/');
-    url.authority = text.substr(0, slash);
-    url.target = slash == std::string_view::npos ? "/" : std::string{text.substr(slash)};
-    const bool plain = std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f' && c != '#'; });
-    if (!plain || url.authority.find_first_of("@?\\") != std::string::npos) return std::nullopt;
-    std::string_view host = url.authority;
-    const size_t bracket = host.find(']');
-    const size_t colon = host.find(':', bracket == std::string_view::npos ? 0 : bracket);
-    if (colon != std::string_view::npos) {
-        const std::string_view port = host.substr(colon + 1);
-        const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), url.port);
-        if (error != std::errc{} || end != port.data() + port.size() || url.port == 0) return std::nullopt;
-        host = host.substr(0, colon);
-    }
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    url.host = host;
-    if (url.host.empty() || (!url.tls && !is_this_machine(url.host))) return std::nullopt;
-    return url;
-}
 
 KeySource::KeySource(KeySourceOptions options) : options_(std::move(options)), wish_(std::make_shared<Wish>()) {
     if (options_.file.empty()) return;
@@ -95,52 +57,16 @@ base::Result<void> KeySource::read_file() {
     return {};
 }
 
-// Made anew for each fetch: the file of the authority may have changed.
-base::Result<net::TlsClientPtr> KeySource::tls_for(const Url& url) const {
-    if (!url.tls) return net::TlsClientPtr{};
-    net::TlsClientOptions tls{.ca = {}, .name = url.host, .credential = nullptr};
-    if (!options_.ca.empty()) {
-        auto read = storage::read_file(options_.ca, kMostBytes);
-        if (!read) return base::fail(std::move(read.error()));
-        tls.ca = std::move(*read);
-    }
-    return net::TlsClient::make(std::move(tls));
-}
-
-rt::Task<base::Result<std::string>> KeySource::get(std::string text, rt::Wait wait) {
-    const auto url = parse_key_url(text);
-    if (!url) co_return base::fail(base::Code::invalid, fmt::format("{} is no https URL", base::printable(text)));
-    if (options_.resolver == nullptr) co_return base::fail(base::Code::unavailable, "names cannot be looked up here");
-    const auto addresses = co_await options_.resolver->resolve(url->host, url->port, wait);
-    if (!addresses) co_return base::fail(addresses.error());
-    const auto tls = tls_for(*url);
-    if (!tls) co_return base::fail(tls.error());
-    base::Result<http::FetchResponse> answer = base::fail(base::Code::unreachable, "it has no address");
-    for (const net::Address& address : *addresses) {
-        answer = co_await http::fetch({.address = address,
-                                       .target = url->target,
-                                       .host = url->authority,
-                                       .headers = {{"Accept", "application/json"}},
-                                       .body = {},
-                                       .most = kMostBytes,
-                                       .tls = *tls,
-                                       .tls_host = url->host},
-                                      wait);
-        if (answer) break;
-    }
-    if (!answer) co_return base::fail(std::move(answer.error()));
-    if (answer->status != 200) {
-        co_return base::fail(base::Code::refused, fmt::format("{} answered {}", url->authority, answer->status));
-    }
-    co_return std::move(answer->body);
+rt::Task<base::Result<std::string>> KeySource::get(std::string url, rt::Wait wait) {
+    return get_from_issuer(
+        {.url = std::move(url), .ca = options_.ca, .resolver = options_.resolver, .form = {}, .most = kMostBytes},
+        wait);
 }
 
 // OpenID Connect Discovery 1.0, 4.
 rt::Task<base::Result<std::string>> KeySource::find_url(rt::Wait wait) {
     if (!options_.url.empty()) co_return options_.url;
-    std::string issuer = options_.issuer;
-    if (issuer.ends_with('/')) issuer.pop_back();
-    const auto text = co_await get(issuer + std::string{kDiscovery}, wait);
+    const auto text = co_await get(discovery_url(options_.issuer), wait);
     if (!text) co_return base::fail(text.error());
     const auto document = parse_strict_object(*text);
     if (!document) co_return base::fail(base::Code::invalid, "the discovery document is no JSON object");

@@ -8,11 +8,10 @@
 #include <optional>
 #include <string>
 
+#include "gateway/auth/issuer_http.h"
 #include "gateway/auth/key_set.h"
 #include "gateway/auth/published.h"
 #include "gateway/policies/keeper.h"
-#include "net/resolver.h"
-#include "net/tls.h"
 
 namespace tl::gateway {
 
@@ -25,16 +24,6 @@ struct KeySourceOptions {
     base::Duration timeout = std::chrono::seconds{5};  // of one fetch
     net::Resolver* resolver = nullptr;                 // nullptr: addresses only
 };
-
-// The pieces of an http or https URL; nullopt for what is none. Plain http only to this machine.
-struct Url {
-    bool tls = true;
-    std::string host;  // without brackets
-    uint16_t port = 443;
-    std::string target;     // path and query
-    std::string authority;  // as Host says it
-};
-[[nodiscard]] std::optional<Url> parse_key_url(std::string_view text);
 
 class KeySource final : public Kept {
   public:
@@ -61,7 +50,6 @@ class KeySource final : public Kept {
   private:
     struct Wish;  // key_source.cpp: what other cores may reach although this object has gone
     [[nodiscard]] base::Result<void> read_file();
-    [[nodiscard]] base::Result<net::TlsClientPtr> tls_for(const Url& url) const;
     [[nodiscard]] rt::Task<base::Result<std::string>> get(std::string url, rt::Wait wait);
     [[nodiscard]] rt::Task<base::Result<std::string>> find_url(rt::Wait wait);
     [[nodiscard]] rt::Task<base::Result<KeySet>> fetch_keys(rt::Wait wait);
