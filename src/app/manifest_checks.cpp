@@ -10,6 +10,7 @@
 #include "app/tls_checks.h"
 #include "app/traffic_checks.h"
 #include "gateway/join/plan.h"
+#include "gateway/login_check.h"
 #include "manifest/names.h"
 #include "proxy/route_table.h"
 #include "supervisor/call_order.h"
@@ -179,6 +180,8 @@ void check_manifest(const Manifest& manifest, const std::string& folder, Diagnos
     check_traffic(manifest, names, diagnostics);
     check_tcp(manifest, names, diagnostics);
     check_all_policies(manifest, folder, names, diagnostics);
+    gateway::check_login_pages(
+        manifest.gateway, [&](const std::string& service) { return policies_of(manifest, service); }, diagnostics);
 }
 
 }  // namespace tl::app

@@ -23,6 +23,13 @@ struct Door;
 class Engine;
 class GrpcWebExchange;
 
+// Fields for the answer that a filter's on_request has decided on; the filter itself adds them. In the arena.
+struct AnswerField {
+    std::string_view name;
+    std::string_view value;
+    const AnswerField* next = nullptr;
+};
+
 struct RequestContext {
     http::ServerExchange* exchange;  // the client's end; a FilteredExchange may stand in front of it
     const Door& door;
@@ -50,6 +57,7 @@ struct RequestContext {
     base::TimePoint call_deadline = base::kNever;  // of the caller, for a call as a whole
     Mirrors::CopyPtr mirror;                       // while its body is not whole yet
     std::string_view set_cookie;                   // for the answer: names the instance that the client is to stay with
+    const AnswerField* session_fields = nullptr;   // for the answer: the client's session, when it was renewed (auth)
 
     // Path and query as the service gets them: rewritten where the route says so.
     [[nodiscard]] std::string_view target() {

@@ -96,9 +96,11 @@ std::vector<std::string> words_of(const json* value) {
     return words;
 }
 
+}  // namespace
+
 proxy::IdentityPtr identity_of(const json& claims, const TokenRules& rules) {
     auto identity = std::make_shared<proxy::Identity>();
-    identity->method = "jwt";
+    identity->method = rules.method;
     if (const json* const subject = find_path(claims, rules.subject); subject != nullptr && subject->is_string()) {
         identity->subject = subject->get<std::string>();
     }
@@ -111,8 +113,6 @@ proxy::IdentityPtr identity_of(const json& claims, const TokenRules& rules) {
     identity->claims = claims;
     return identity;
 }
-
-}  // namespace
 
 TokenVerdict check_token(const Token& token, const KeySet& keys, const TokenRules& rules, base::WallTime now) {
     const auto algorithm = net::signature_algorithm(token.algorithm);

@@ -23,6 +23,7 @@ struct TokenRules {
     std::string subject = "sub";
     std::string roles = "roles";
     std::string plan = "plan";
+    std::string method = "jwt";  // as the identity names it
 };
 
 struct TokenVerdict {
@@ -31,6 +32,9 @@ struct TokenVerdict {
     std::string why;              // refused: a sentence for the client
     bool unknown_key = false;     // refused because of a key that is not known: newer keys may know it
 };
+
+// Whom claims name that were checked before; by rules.subject and what follows it.
+[[nodiscard]] proxy::IdentityPtr identity_of(const nlohmann::json& claims, const TokenRules& rules);
 
 [[nodiscard]] TokenVerdict check_token(const Token& token, const KeySet& keys, const TokenRules& rules,
                                        base::WallTime now);

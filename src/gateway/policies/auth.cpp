@@ -10,7 +10,6 @@
 #include "gateway/auth/password_file.h"
 #include "gateway/policies/auth_files.h"
 #include "gateway/policies/policies.h"
-#include "storage/whole_file.h"
 
 namespace tl::gateway {
 
@@ -22,7 +21,6 @@ using manifest::text;
 namespace {
 
 constexpr const char* kConsumer = "X-Consumer";
-constexpr size_t kMostFile = 4U << 20;
 
 std::optional<std::string> check_issuer(std::string_view issuer) {
     if (issuer.find_first_of(" \t\r\n") == std::string_view::npos) return std::nullopt;
@@ -62,8 +60,8 @@ void check_jwt(const JwtConfig& jwt, manifest::Position at, manifest::Diagnostic
 }
 
 void check_auth(const AuthConfig& config, manifest::Position at, manifest::Diagnostics& diagnostics) {
-    if (config.methods.empty() && !config.api_key && !config.basic && !config.jwt) {
-        diagnostics.error(at, "auth names no method", "say api_key, basic, jwt, mtls or anonymous");
+    if (config.methods.empty() && !config.api_key && !config.basic && !config.jwt && !config.login) {
+        diagnostics.error(at, "auth names no method", "say api_key, basic, jwt, login, mtls or anonymous");
     }
     const auto authorization =
         config.api_key ? std::ranges::count(config.api_key->from, KeyPlace::Kind::authorization, &KeyPlace::kind) : 0;
@@ -156,14 +154,6 @@ const manifest::Object<JwtConfig>& jwt_schema() {
     return schema;
 }
 
-// The file says what it must; the complaint stands at the word that names it.
-template <class Parse>
-void check_file(const manifest::Located<std::string>& file, const PolicyCheck& check, Parse parse) {
-    const auto read = storage::read_file(file_in(check.folder, file.value), kMostFile);
-    const base::Result<void> good = read ? parse(*read) : base::fail(read.error());
-    if (!good) check.diagnostics.error(file.at, fmt::format("auth: {}: {}", file.value, good.error().message()));
-}
-
 base::Result<void> only_error(const auto& result) {
     if (!result) return base::fail(result.error());
     return {};
@@ -200,6 +190,7 @@ std::vector<IdentityHeader> AuthConfig::identity_headers() const {
 void AuthConfig::check(const PolicyCheck& check) const {
     if (basic)
         check_file(basic->file, check, [](const std::string& read) { return only_error(parse_passwords(read)); });
+    if (login) check_login(*login, check);
     if (!jwt) return;
     if (jwt->jwks && !is_url(jwt->jwks->value)) {
         check_file(*jwt->jwks, check, [](const std::string& read) { return only_error(parse_key_file(read)); });
@@ -225,6 +216,8 @@ const manifest::Object<AuthConfig>& auth_schema() {
             .doc("Names and passwords (HTTP Basic).")
             .field("jwt", &AuthConfig::jwt, jwt_schema())
             .doc("Bearer tokens of an issuer.")
+            .field("login", &AuthConfig::login, login_schema())
+            .doc("Logins of browsers at an issuer (OpenID Connect), kept in a cookie.")
             .field("headers", &AuthConfig::headers,
                    manifest::map_of(
                        text("subject, method, plan, scopes, roles or claims.NAME").check(check_identity_source))

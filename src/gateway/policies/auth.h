@@ -1,6 +1,6 @@
-// Who a request comes from: API keys, HTTP Basic, JSON Web Tokens, client certificates, or nobody where that is
-// allowed. A request with a wrong credential is refused by the method that the credential belongs to; it never passes
-// as anonymous. The methods themselves are in gateway/auth/.
+// Who a request comes from: API keys, HTTP Basic, JSON Web Tokens, client certificates, logins of browsers, or nobody
+// where that is allowed. A request with a wrong credential is refused by the method that the credential belongs to; it
+// never passes as anonymous. The methods themselves are in gateway/auth/.
 #pragma once
 
 #include <optional>
@@ -45,12 +45,39 @@ struct JwtConfig {
     bool keep = true;
 };
 
+struct LoginConfig {
+    manifest::Position at;
+    std::string issuer;
+    std::string client;
+    std::optional<manifest::Located<std::string>> secret;  // a file
+    manifest::Located<std::string> session_secret;         // a file
+    std::optional<manifest::Located<std::string>> former_session_secret;
+    std::vector<std::string> scopes{"openid"};
+    manifest::Located<std::string> path{"/.login", {}};
+    std::string url;  // "": as the request says
+    std::string cookie = "trunkline_session";
+    base::Duration session = std::chrono::hours{12};
+    base::Duration renew = std::chrono::minutes{1};
+    base::Duration wait = std::chrono::seconds{5};
+    std::string after_logout;
+    manifest::OrderedMap<std::string> parameters;
+    std::string subject = "sub";
+    std::string roles = "roles";
+    std::string plan = "plan";
+    base::Duration leeway = std::chrono::seconds{30};
+    std::optional<manifest::Located<std::string>> ca;
+};
+// login_config.cpp
+[[nodiscard]] const manifest::Object<LoginConfig>& login_schema();
+void check_login(const LoginConfig& login, const PolicyCheck& check);
+
 struct AuthConfig {
     manifest::Position at;
     std::vector<std::string> methods;  // those that need no further word: "api_key", "mtls", "anonymous"
     std::optional<ApiKeyConfig> api_key;
     std::optional<BasicConfig> basic;
     std::optional<JwtConfig> jwt;
+    std::optional<LoginConfig> login;
     manifest::OrderedMap<std::string> headers;  // beside X-Consumer
     std::string realm = "trunkline";
 

@@ -13,6 +13,7 @@
 #include "gateway/auth/mtls.h"
 #include "gateway/policies/auth.h"
 #include "gateway/policies/auth_files.h"
+#include "gateway/policies/login_config.h"
 #include "storage/whole_file.h"
 
 namespace tl::gateway {
@@ -36,6 +37,7 @@ class AuthFilter final : public proxy::Filter {
         MethodPtr connection;  // by what the connection says; nullptr: none
         bool anonymous = false;
         std::vector<IdentityHeader> headers;
+        std::shared_ptr<const Login> login;  // one of the methods, too; nullptr: nobody logs in here
     };
     explicit AuthFilter(Parts parts) : parts_(std::move(parts)) {
         reads_authorization_ = std::ranges::any_of(parts_.methods, &Method::uses_authorization);
@@ -44,16 +46,37 @@ class AuthFilter final : public proxy::Filter {
     std::string_view name() const override { return "auth"; }
 
     Verdict on_request(RequestContext& context) const override {
+        if (parts_.login != nullptr && parts_.login->is_page(context)) return Verdict::wait;
         auto method = choose(context);
         if (!method) return refuse(context, std::move(method.error()));
         if (*method == nullptr) return without_credential(context);
         std::optional<Finding> finding = (*method)->check(context);
-        return finding ? settle(context, **method, std::move(*finding)) : Verdict::wait;
+        if (!finding || is_to_log_in(context, *method, *finding)) return Verdict::wait;
+        return settle(context, **method, std::move(*finding));
     }
     rt::Task<Verdict> wait_request(RequestContext& context) const override {
-        const Method* const method = choose(context).value();  // the same that had to wait
-        Finding finding = co_await method->check_later(context);
-        co_return settle(context, *method, std::move(finding));
+        if (parts_.login != nullptr && parts_.login->is_page(context)) {
+            const Verdict verdict = co_await parts_.login->answer_page(context);
+            co_return verdict;
+        }
+        const Method* const method = choose(context).value();  // the same that had to wait; nullptr: for the login
+        Finding finding;
+        if (method != nullptr) {
+            std::optional<Finding> now = method->check(context);
+            if (now) finding = std::move(*now);
+            if (!now) finding = co_await method->check_later(context);
+            if (!is_to_log_in(context, method, finding)) co_return settle(context, *method, std::move(finding));
+        }
+        const Verdict verdict = co_await parts_.login->begin(context);
+        co_return verdict;
+    }
+    void on_response(RequestContext& context, codec::ResponseHead& head) const override {
+        if (context.session_fields == nullptr) return;
+        for (const auto* field = context.session_fields; field != nullptr; field = field->next) {
+            head.headers.add(field->name, field->value);
+        }
+        // No cache may give one client's session to another (RFC 9111 7.3).
+        head.headers.set(codec::Field::cache_control, "no-store");
     }
 
   private:
@@ -87,11 +110,20 @@ class AuthFilter final : public proxy::Filter {
         if (parts_.connection != nullptr && parts_.connection->is_used(context)) {
             return settle(context, *parts_.connection, *parts_.connection->check(context));
         }
-        if (!parts_.anonymous) return refuse(context, unauthenticated("the request has no credential"));
+        if (!parts_.anonymous) {
+            if (parts_.login != nullptr && Login::is_navigation(context)) return Verdict::wait;
+            return refuse(context, unauthenticated("the request has no credential"));
+        }
+        if (parts_.login != nullptr) parts_.login->strip(context);
         static const proxy::IdentityPtr kNobody = nobody();
         context.identity = kNobody;
         context.note("auth", "anonymous");
         return Verdict::proceed;
+    }
+    // A session that does not count any more, and somebody who can begin another one.
+    [[nodiscard]] bool is_to_log_in(const RequestContext& context, const Method* method, const Finding& finding) const {
+        return parts_.login != nullptr && method == parts_.login.get() && finding.identity == nullptr &&
+               finding.refusal.cause == proxy::Cause::unauthenticated && Login::is_navigation(context);
     }
     // With the challenges of all methods, for the client may choose.
     [[nodiscard]] proxy::Denial unauthenticated(std::string why) const {
@@ -110,6 +142,7 @@ class AuthFilter final : public proxy::Filter {
         }
         context.identity = std::move(finding.identity);
         method.strip(context);
+        if (parts_.login != nullptr) parts_.login->strip(context);
         for (const IdentityHeader& header : parts_.headers) {
             const std::string_view value = identity_value(*context.identity, header.from, context.arena);
             if (!value.empty()) context.head().headers.set(header.name, value);
@@ -197,6 +230,10 @@ FilterPtr make_auth_filter(const AuthConfig& config, const PolicyContext& contex
                                                     home.slots.of("api keys")));
     }
     if (config.basic) parts.methods.push_back(make_basic(config, *config.basic, home));
+    if (config.login) {
+        parts.login = make_login(config, *config.login, home);
+        parts.methods.push_back(parts.login);
+    }
     if (config.takes("mtls")) parts.connection = make_mtls_method();
     return std::make_shared<AuthFilter>(std::move(parts));
 }
