@@ -589,6 +589,33 @@ contexts:
             self.assertEqual(plain.status, 401)
 
 
+class LateIssuer(WithIssuer):
+    def test_an_issuer_that_comes_later_than_the_gateway(self):
+        self.start_issuer()
+        manifest = Https.MANIFEST.replace("  tls: local\n", "")
+        manifest = manifest.replace("session_secret: s", "session_secret: s, wait: 1s")
+        running = system.System(manifest, {"client.secret": SECRET + " but wrong", "s": FIRST},
+                                service=system.ROOT / "tests/kit/service.py", issuer=self.issuer)
+        url = f"http://127.0.0.1:{running.port}"
+        with running:
+            browser = Browser()
+            self.assertEqual(browser.ask(url + "/echo").status, 503)
+            self.assertEqual(browser.ask(url + "/echo", headers={}).status, 401)
+            self.assertEqual(browser.ask(url + "/.login/logout").body, "You are logged out.\n")
+            self.steer("/begin?origin=" + url)
+            answer = system.wire.wait_until(lambda: self.redirected(browser, url), 30, "the issuer to be found")
+            # And a client that the issuer does not know by this secret logs nobody in.
+            answer = browser.log_in(answer)
+            self.assertEqual(answer.status, 401, answer.body)
+            self.assertIn("invalid_client", answer.body)
+            self.assertEqual(browser.ask(url + "/echo", headers={}).status, 401)
+
+    @staticmethod
+    def redirected(browser, url):
+        answer = browser.ask(url + "/echo")
+        return answer if answer.status == 303 else None
+
+
 class Check(unittest.TestCase):
     MANIFEST = """
 system: shop
