@@ -1,6 +1,6 @@
 // An OpenID Connect provider made with oidc-provider: any name and password logs in, refresh tokens rotate and a second
 // use of one ends its grant. Prints two ports: its own, and one where a test steers it:
-//   GET /begin?gateway=8080    from here on it is there, with the client "shop" that comes from that port
+//   GET /begin?origin=http://127.0.0.1:8080   from here on it is there, with the client "shop" that comes from there
 //   GET /life?seconds=5        of ID and access tokens from now on
 //   GET /down, /up             the token endpoint answers 503, or again
 //   GET /forge?aud=other       claims that are put into the next ID token, which is signed as ever
@@ -26,10 +26,9 @@ async function signed(token, changes, keys) {
   return new jose.SignJWT(claims).setProtectedHeader({ alg, kid }).sign(keys.privateKey);
 }
 
-async function begin(Provider, issuer, gateway) {
+async function begin(Provider, issuer, origin) {
   const keys = await jose.generateKeyPair('RS256', { extractable: true });
   const jwk = { ...(await jose.exportJWK(keys.privateKey)), use: 'sig', alg: 'RS256', kid: 'first' };
-  const origin = `http://127.0.0.1:${gateway}`;
   provider = new Provider(issuer, {
     clients: [{
       client_id: 'shop', client_secret: SECRET, grant_types: ['authorization_code', 'refresh_token'],
@@ -70,7 +69,7 @@ async function begin(Provider, issuer, gateway) {
 async function steer(url, Provider, issuer) {
   const first = (name) => url.searchParams.get(name);
   switch (url.pathname) {
-    case '/begin': await begin(Provider, issuer, first('gateway')); break;
+    case '/begin': await begin(Provider, issuer, first('origin')); break;
     case '/life': state.life = Number(first('seconds')); break;
     case '/down': state.down = true; break;
     case '/up': state.down = false; break;

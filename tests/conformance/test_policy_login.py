@@ -7,6 +7,7 @@ import http.cookiejar
 import json
 import pathlib
 import re
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -101,7 +102,10 @@ class Browser:
     """Cookies, redirects, and the forms of the issuer."""
     def __init__(self):
         self.jar = http.cookiejar.CookieJar()
-        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar), Stay)
+        unchecked = ssl.create_default_context()  # whose certificate it is tests/conformance/test_tls.py asks
+        unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar), Stay,
+                                                  urllib.request.HTTPSHandler(context=unchecked))
 
     def ask(self, url, form=None, headers=PAGE):
         data = urllib.parse.urlencode(form).encode() if form is not None else None
@@ -148,20 +152,14 @@ class Browser:
         raise AssertionError(f"there is no cookie {name} in {list(self.cookies())}")
 
 
-class Login(unittest.TestCase):
+class WithIssuer(unittest.TestCase):
     @classmethod
-    def setUpClass(cls):
+    def start_issuer(cls):
         cls.process = subprocess.Popen(["node", str(HERE / "oidc_issuer.js")], stdout=subprocess.PIPE,
                                        stderr=subprocess.DEVNULL, text=True, env=npm_cache.environment())
         cls.addClassCleanup(cls.end)
         port, cls.control = map(int, re.search(r"(\d+) (\d+)", cls.process.stdout.readline()).groups())
         cls.issuer = f"http://127.0.0.1:{port}"
-        files = {"client.secret": SECRET + "\n", "session.secret": FIRST, "other.secret": SECOND}
-        cls.system = system.System(MANIFEST, files, service=system.ROOT / "tests/kit/service.py", issuer=cls.issuer)
-        cls.url = f"http://127.0.0.1:{cls.system.port}"
-        cls.steer("/begin?gateway=" + str(cls.system.port))
-        cls.system.start()
-        cls.addClassCleanup(cls.system.stop)
 
     @classmethod
     def end(cls):
@@ -173,6 +171,18 @@ class Login(unittest.TestCase):
     def steer(cls, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{cls.control}{path}", timeout=20) as answer:
             return json.load(answer)
+
+
+class Login(WithIssuer):
+    @classmethod
+    def setUpClass(cls):
+        cls.start_issuer()
+        files = {"client.secret": SECRET + "\n", "session.secret": FIRST, "other.secret": SECOND}
+        cls.system = system.System(MANIFEST, files, service=system.ROOT / "tests/kit/service.py", issuer=cls.issuer)
+        cls.url = f"http://127.0.0.1:{cls.system.port}"
+        cls.steer("/begin?origin=" + cls.url)
+        cls.system.start()
+        cls.addClassCleanup(cls.system.stop)
 
     def setUp(self):
         self.steer("/up")
@@ -541,6 +551,69 @@ class Login(unittest.TestCase):
         told += self.system.output() + self.system.cli("logs").stdout
         for secret in [SECRET, FIRST, self.browser.cookies()[COOKIE][2:60], "eyJ", code]:
             self.assertNotIn(secret, told)
+
+
+class Https(WithIssuer):
+    MANIFEST = """
+system: secure
+telemetry: { access_log: none }
+gateway:
+  listen: <port>
+  tls: local
+  routes:
+    - path: /*
+      to: echo
+      policies: { auth: { login: { issuer: "<issuer>", client: shop, secret: client.secret, session_secret: s } } }
+contexts:
+  test:
+    echo: { run: "<python> <service>" }
+"""
+
+    def test_a_login_by_https_has_cookies_of_this_host_alone(self):
+        self.start_issuer()
+        running = system.System(self.MANIFEST, {"client.secret": SECRET, "s": FIRST},
+                                service=system.ROOT / "tests/kit/service.py", issuer=self.issuer)
+        url = f"https://localhost:{running.port}"
+        self.steer("/begin?origin=" + url)
+        with running:
+            browser = Browser()
+            answer = browser.log_in(browser.ask(url + "/echo"))
+            self.assertEqual((answer.status, answer.url), (200, url + "/echo"), answer.body)
+            self.assertEqual(answer.echo["headers"]["x-consumer"], "alice")
+            self.assertNotIn(COOKIE, answer.echo["headers"].get("cookie", ""))
+            ours = [cookie for cookie in browser.jar if COOKIE in cookie.name]
+            self.assertEqual([(cookie.name, cookie.secure, cookie.path) for cookie in ours],
+                             [("__Host-" + COOKIE, True, "/")])
+            # The name that a neighbour by plain http could set is none.
+            plain = Browser().ask(url + "/echo", headers={"Cookie": f"{COOKIE}={ours[0].value}"})
+            self.assertEqual(plain.status, 401)
+
+
+class LateIssuer(WithIssuer):
+    def test_an_issuer_that_comes_later_than_the_gateway(self):
+        self.start_issuer()
+        manifest = Https.MANIFEST.replace("  tls: local\n", "")
+        manifest = manifest.replace("session_secret: s", "session_secret: s, wait: 1s")
+        running = system.System(manifest, {"client.secret": SECRET + " but wrong", "s": FIRST},
+                                service=system.ROOT / "tests/kit/service.py", issuer=self.issuer)
+        url = f"http://127.0.0.1:{running.port}"
+        with running:
+            browser = Browser()
+            self.assertEqual(browser.ask(url + "/echo").status, 503)
+            self.assertEqual(browser.ask(url + "/echo", headers={}).status, 401)
+            self.assertEqual(browser.ask(url + "/.login/logout").body, "You are logged out.\n")
+            self.steer("/begin?origin=" + url)
+            answer = system.wire.wait_until(lambda: self.redirected(browser, url), 30, "the issuer to be found")
+            # And a client that the issuer does not know by this secret logs nobody in.
+            answer = browser.log_in(answer)
+            self.assertEqual(answer.status, 401, answer.body)
+            self.assertIn("invalid_client", answer.body)
+            self.assertEqual(browser.ask(url + "/echo", headers={}).status, 401)
+
+    @staticmethod
+    def redirected(browser, url):
+        answer = browser.ask(url + "/echo")
+        return answer if answer.status == 303 else None
 
 
 class Check(unittest.TestCase):

@@ -107,9 +107,10 @@ std::optional<Login::Held> Login::held_by(std::string_view cookie, base::WallTim
     Held held{.session = std::move(*session), .identity = identity_of(token->claims, options_.rules)};
     if (held.identity->subject.empty()) return std::nullopt;
     held.alive = now < held.session.until;
-    const base::Duration before = renew_before(token->claims, held.session.until, options_.renew);
-    held.due =
-        !held.session.refresh.empty() && held.session.until < held.session.end && now >= held.session.until - before;
+    const bool renewable = !held.session.refresh.empty() && held.session.until < held.session.end;
+    held.look_again = held.session.until;
+    if (renewable) held.look_again -= renew_before(token->claims, held.session.until, options_.renew);
+    held.due = renewable && now >= held.look_again;
     return held;
 }
 
@@ -119,17 +120,16 @@ std::optional<Finding> Login::check(RequestContext& context) const {
     if (!text) return refuse("a piece of the session is missing");
     auto& sessions = context.engine->states().get<LoginState>(slot_).sessions;
     const base::WallTime now = base::wall_now();
-    if (const proxy::IdentityPtr* known = sessions.find(*text, now); known != nullptr) return Finding{*known};
+    // By its digest: a large one costs no more memory, and two texts with one digest nobody has.
+    const net::Sha256 digest = net::sha256(*text);
+    const std::string_view key{reinterpret_cast<const char*>(digest.data()), digest.size()};
+    if (const proxy::IdentityPtr* known = sessions.find(key, now); known != nullptr) return Finding{*known};
     const auto held = held_by(*text, now);
     if (!held) return refuse("there is no such session, or it is over");
     if (held->due && !issuer_->resting()) return std::nullopt;
     if (held->due && !held->alive) return cannot_decide("the session cannot be renewed: the issuer does not answer");
     if (!held->alive) return refuse("the session is over");
-    const auto token = parse_token(held->session.token);
-    const base::Duration before = held->session.refresh.empty()
-                                      ? base::Duration{0}
-                                      : renew_before(token->claims, held->session.until, options_.renew);
-    if (!held->due) sessions.add(*text, held->identity, held->session.until - before);
+    if (!held->due) sessions.add(key, held->identity, held->look_again);
     return Finding{held->identity};
 }
 

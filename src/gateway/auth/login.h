@@ -67,8 +67,9 @@ class Login final : public Method {
     struct Held {
         LoginSession session;
         proxy::IdentityPtr identity;
-        bool alive = false;  // the token has not ended
-        bool due = false;    // to be renewed
+        base::WallTime look_again;  // until then it needs neither renewal nor end
+        bool alive = false;         // the token has not ended
+        bool due = false;           // to be renewed
     };
     [[nodiscard]] const LoginCookies& cookies(const proxy::RequestContext& context) const;
     [[nodiscard]] bool is_secure(const proxy::RequestContext& context) const;
