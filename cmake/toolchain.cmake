@@ -14,10 +14,10 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebI
   add_compile_options(-gline-tables-only)
 endif()
 
-# What is tested is optimised, the tests themselves are not: that was most of their time in the compiler.
+# What is tested is optimised in full, the tests themselves hardly: with simulations among them, -O0 is too slow.
 set(TL_TEST_OPTIONS)
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
-  set(TL_TEST_OPTIONS -O0)
+  set(TL_TEST_OPTIONS -O1)
 endif()
 
 # Rooms that no request passes are compiled for a short build.

@@ -14,18 +14,13 @@ import tempfile
 import time
 
 import wire
+from kit.processes import free_port  # noqa: F401
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("TRUNKLINE_BIN", str(ROOT / "build/release/bin/trunkline"))
 START_SECONDS = 15.0
 STOP_SECONDS = 15.0
 PYTHON = "/usr/bin/python3"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def run(*arguments, cwd=None, timeout=20, stdin=None, env=None):

@@ -13,6 +13,8 @@ import socket
 import subprocess
 import time
 
+from kit.processes import free_port
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHOP = ROOT / "examples" / "shop"
 BIN = pathlib.Path(os.environ.get("SHOP_BIN", ROOT / "build" / "release" / "bin"))
@@ -25,12 +27,6 @@ COMMANDS = {
 }
 CALLEES = ["users", "products", "inventory", "payments", "shipping", "notifications"]
 START_SECONDS = 15.0
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_until(condition, seconds, what):

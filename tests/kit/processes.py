@@ -5,11 +5,19 @@ import socket
 import time
 
 
+given = set()
+
+
 def free_port():
-    """A port of 127.0.0.1 that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port of 127.0.0.1 that nobody listened on a moment ago. Never the same one twice in a process."""
+    for _ in range(1000):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in given:
+            given.add(port)
+            return port
+    raise AssertionError("there is no free port left")
 
 
 def wait_until(condition, seconds, what):
