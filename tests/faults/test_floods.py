@@ -57,8 +57,10 @@ def p99(took):
 class Floods(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        # The large answers come from a service of their own: what they cost it is not the gateway's doing.
-        services = [f'    {name}:\n      address: "127.0.0.1:{cls.start_backend()}"' for name in ("shop", "files")]
+        # The large answers come from a service of their own, which gives way to all others: what they cost it is not the
+        # gateway's doing.
+        services = [f'    {name}:\n      address: "127.0.0.1:{cls.start_backend(nice)}"'
+                    for name, nice in (("shop", ()), ("files", ("nice", "-n", "10")))]
         routes = ("{ path: /*, to: shop }", "{ path: /bytes/*, to: files }")
         cls.system = system.System(system.manifest(*services, routes=routes, gateway="  threads: 2"))
         cls.addClassCleanup(cls.system.close)
@@ -68,9 +70,9 @@ class Floods(unittest.TestCase):
         normal_client(cls.system.port, 0.5)
 
     @classmethod
-    def start_backend(cls):
+    def start_backend(cls, nice=()):
         port = processes.free_port()
-        backend = subprocess.Popen([system.PYTHON, str(TESTS / "kit/backend.py"), str(port)])
+        backend = subprocess.Popen([*nice, system.PYTHON, str(TESTS / "kit/backend.py"), str(port)])
         cls.addClassCleanup(backend.wait)
         cls.addClassCleanup(backend.kill)
         processes.wait_until(lambda: processes.accepts(port), 20, "a backend")
