@@ -32,6 +32,9 @@ Outcome outcome_of(const base::Error& error) {
     }
 }
 
+// Bytes of an answer that are passed on before other requests of the core have a turn.
+constexpr size_t kMostInATurn = 128 << 10;
+
 // Answers by which a service says that it cannot serve; a 500 is one request's mistake, and an answer.
 bool says_unavailable(uint16_t status) { return status >= 502 && status <= 504; }
 
@@ -276,7 +279,12 @@ rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstr
     auto sent = co_await context_->exchange->send(outgoing, {piece.data, piece.end && !with_trailers});
     if (sent && with_trailers) sent = co_await context_->exchange->send_body({{}, true}, &upstream.trailers());
     record.bytes_out += piece.data.size();
-    while (whole && sent && !piece.end) {
+    for (size_t moved = piece.data.size(); whole && sent && !piece.end; moved += piece.data.size()) {
+        // Where both sides are ready at once nothing here ever waits: the others must have their turns too.
+        if (moved >= kMostInATurn) {
+            moved = 0;
+            co_await rt::yield();
+        }
         auto next = co_await upstream.read(silence());
         if (!next && client_moves(next.error())) continue;
         whole = next.has_value();
