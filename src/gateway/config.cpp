@@ -63,6 +63,8 @@ void check_target(const RouteConfig& route, manifest::Position at, manifest::Dia
     if (route.graphql && route.rewrite)
         diagnostics.error(route.rewrite->at, "\"rewrite\" does nothing beside \"graphql\"",
                           "\"endpoint\" is the service's path");
+    if (route.graphql && route.version)
+        diagnostics.error(route.version->at, "\"version\" does nothing beside \"graphql\"", "take it out");
     if (!route.join) return;
     if (!route.to.value.empty())
         diagnostics.error(route.to.at, "a route has either \"to\" or \"join\"", "take one of them out");

@@ -166,6 +166,7 @@ class Checked(unittest.TestCase):
                 ('{ id: "{query.q}" }', '{ id: "{path.q}" }', "{path.q} is no part of the path /search"),
                 ('"{ a }"', '"subscription S { a }"', "a subscription is no request with one answer"),
                 ('"{ a }"', '"{ a "', "it ends where"),
+                ("to: dead,", "to: dead, version: v2,", '"version" does nothing beside "graphql"'),
                 ("endpoint: /api/graph", "endpoint: graph", "must be a path such as /graphql")]:
             with self.subTest(new):
                 said = self.said(old, new)
