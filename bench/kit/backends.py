@@ -5,17 +5,21 @@ from kit.scenario import BODY
 GRPC_MESSAGE = b"\0\0\0\0\x20" + b"m" * 32  # not compressed, 32 bytes: gRPC's Length-Prefixed-Message
 
 
-def start(scenario, folder, cpu=None):
-    """Starts the backend of a row; its port."""
+def start(scenario, folder, cpu=None, json_answer=False):
+    """Starts the backend of a row; its port. `json_answer`: its body is a text of JSON."""
     if scenario.grpc:
         return start_nghttpd(folder, cpu)
-    return start_nginx(folder, cpu, scenario.body, http2=scenario.service == "http2")
+    return start_nginx(folder, cpu, scenario.body, http2=scenario.service == "http2",
+                       json_answer=json_answer)
 
 
-def start_nginx(folder, cpu=None, body=BODY, http2=False):
+def start_nginx(folder, cpu=None, body=BODY, http2=False, json_answer=False):
     """One nginx worker that answers `body` bytes; its port. It listens on backend.sock in the folder, too."""
     port = measure.free_port()
     answer = f'default_type text/plain; return 200 "{"x" * body}";'
+    if json_answer:
+        text = '{"a":"%s"}' % ("x" * (body - 8))
+        answer = f"default_type application/json; return 200 '{text}';"
     if body > 2048:  # more than nginx takes in its configuration
         (folder / "body").write_text("x" * body)
         answer = f"root {folder}; try_files /body =404; open_file_cache max=10;"

@@ -23,7 +23,7 @@ class Load:
 def run(scenario, port, seconds, cpu, folder):
     if scenario.client == "http2":
         return run_h2load(scenario, port, seconds, cpu, folder)
-    return run_wrk(scenario, port, seconds, cpu)
+    return run_wrk(scenario, port, seconds, cpu, folder)
 
 
 def output_of(command, cpu):
@@ -34,9 +34,18 @@ def output_of(command, cpu):
     return ended.stdout
 
 
-def run_wrk(scenario, port, seconds, cpu):
+def request_words(scenario, folder):
+    words = [word for line in scenario.headers for word in ("-H", line)]
+    if scenario.post:
+        script = folder / "post.lua"
+        script.write_text(f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = [==[{scenario.post}]==]\n')
+        words += ["-s", script]
+    return words
+
+
+def run_wrk(scenario, port, seconds, cpu, folder):
     text = output_of([measure.find("wrk"), "-t1", f"-c{scenario.connections}", f"-d{seconds}s", "--latency",
-                      f"{scenario.scheme}://127.0.0.1:{port}{scenario.path}"], cpu)
+                      *request_words(scenario, folder), f"{scenario.scheme}://127.0.0.1:{port}{scenario.path}"], cpu)
     done = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m)", text)
     if not done:
         raise RuntimeError(f"wrk said: {text}")

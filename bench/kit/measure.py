@@ -134,6 +134,11 @@ def takes_connections(port):
     return True
 
 
+def wait_listening(port, process, log, seconds=20.0):
+    """Waits until connections are taken."""
+    wait_ready(port, process, log, seconds, http1=False)
+
+
 def wait_ready(port, process, log, seconds=20.0, http1=True, path="/"):
     """Waits for an answer of 200, or for connections to be taken; on failure raises with the process's last words."""
     end = time.monotonic() + seconds

@@ -134,16 +134,16 @@ def start_relay(site):
     return measure.start([program(site, "relay"), port, site.backend], log, site.cpu), port, log
 
 
-def trunkline_manifest(scenario, folder, port, backend, extra="", gateway=""):
+def trunkline_manifest(scenario, folder, port, backend, extra="", gateway="", routes=""):
     """Writes the benchmarks' manifest: one service that others run, no access log. `extra` is lines of the service,
-    `gateway` of the gateway."""
+    `gateway` of the gateway, `routes` stand in the place of the scenario's."""
     folder.mkdir(parents=True, exist_ok=True)
     tls = ""
     if scenario.tls:
         cert, key = certificate(folder)
         tls = f'  tls: {{ cert: {cert.name}, key: {key.name}, min_version: "1.3" }}\n'
     paths = ["/*"] if scenario.routes == 1 else [f"{prefix}*" for prefix in route_prefixes(scenario)]
-    routes = "".join(f"    - {{ path: {path}, to: backend }}\n" for path in paths)
+    routes = routes or "".join(f"    - {{ path: {path}, to: backend }}\n" for path in paths)
     manifest = folder / "trunkline.yaml"
     manifest.write_text(f"""system: bench
 gateway:
@@ -162,10 +162,10 @@ gateway:
     return manifest
 
 
-def start_trunkline(site, row="trunkline", extra="", gateway=""):
+def start_trunkline(site, row="trunkline", extra="", gateway="", routes=""):
     port = measure.free_port()
     log = site.folder / f"{row}.log"
-    manifest = trunkline_manifest(site.scenario, site.folder / row, port, site.backend, extra, gateway)
+    manifest = trunkline_manifest(site.scenario, site.folder / row, port, site.backend, extra, gateway, routes)
     return measure.start([program(site, row), "up", "--manifest", manifest], log, site.cpu), port, log
 
 

@@ -62,11 +62,16 @@ def measure_once(row, scenario, seconds, cpu, folder):
 
 def run(rows, scenario, options, cpu, folder, say):
     """All rounds of all rows that are there."""
-    present = [row for row in rows if not row.absent]
-    for row in present:
+    run_pairs([(row, scenario) for row in rows if not row.absent], options, cpu, folder, say)
+
+
+def run_pairs(pairs, options, cpu, folder, say):
+    """All rounds of rows with a scenario of their own each."""
+    present = [row for row, _ in pairs]
+    for row, scenario in pairs:
         load.run(scenario, row.port, WARM_UP_SECONDS, cpu, folder)
     for number in range(options.rounds):
-        for row in present:
+        for row, scenario in pairs:
             row.rounds.append(measure_once(row, scenario, options.seconds, cpu, folder))
             time.sleep(PAUSE_SECONDS)
         say(f"  round {number + 1}: " + ", ".join(f"{r.name} {r.rounds[-1]['cpu_us']:.2f}" for r in present), flush=True)

@@ -16,6 +16,8 @@ class Scenario:
     service: str = "http1"  # what the backend speaks
     grpc: bool = False      # POST of a message, an answer with trailers
     routes: int = 1
+    headers: tuple = ()     # further lines of the request's head, HTTP/1.1 only
+    post: str = ""          # a body of JSON, HTTP/1.1 only
 
     @property
     def path(self):

@@ -4,13 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <set>
 
 #include "app/target.h"
 #include "base/log.h"
 #include "base/outlet.h"
-#include "base/random.h"
 #include "base/text.h"
 #include "proxy/cause.h"
 
@@ -58,13 +56,6 @@ std::string_view outcome_word(uint8_t outcome) {
 }
 
 }  // namespace
-
-base::HashKey random_key() {
-    const std::string bytes = base::random_bytes(sizeof(base::HashKey));
-    base::HashKey key;
-    std::memcpy(&key, bytes.data(), sizeof key);
-    return key;
-}
 
 System::System(SystemOptions options, LoadedManifest loaded)
     : options_(std::move(options)),

@@ -44,8 +44,6 @@ struct SystemOptions {
     const supervisor::Guard* guard = nullptr;
 };
 
-[[nodiscard]] base::HashKey random_key();
-
 // A line of a service's output as the console shows it.
 [[nodiscard]] console::LogLine view_of(const supervisor::LogLine& line);
 
@@ -160,7 +158,7 @@ class System final : public console::System {
     rt::Signal turn_over_;
     rt::Cancel changes_;  // no change goes on from here: stop() has begun
 
-    base::HashKey cookie_secret_ = random_key();
+    base::HashKey cookie_secret_ = base::random_key();
     telemetry::NameTable names_;
     telemetry::SeriesTable series_;
     telemetry::RecordWords words_;

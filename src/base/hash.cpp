@@ -3,6 +3,8 @@
 #include <bit>
 #include <cstring>
 
+#include "base/random.h"
+
 namespace tl::base {
 
 namespace {
@@ -48,6 +50,13 @@ uint64_t hash(std::string_view text, HashKey key) {
     state.v2 ^= 0xff;
     for (int i = 0; i < 4; ++i) state.round();
     return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
+}
+
+HashKey random_key() {
+    const std::string bytes = random_bytes(sizeof(HashKey));
+    HashKey key;
+    std::memcpy(&key, bytes.data(), sizeof key);
+    return key;
 }
 
 }  // namespace tl::base

@@ -15,6 +15,8 @@ struct HashKey {
 };
 
 [[nodiscard]] uint64_t hash(std::string_view text, HashKey key = {});
+// A key that nobody knows, from the kernel.
+[[nodiscard]] HashKey random_key();
 
 // Another hash from one (the finalizer of MurmurHash3): all bits depend on all bits.
 [[nodiscard]] constexpr uint64_t mix(uint64_t value) {

@@ -12,8 +12,6 @@ namespace {
 // One read takes at most this much of a body: large enough to halve the calls of a bulk transfer, small
 // enough that a core's buffers stay in its cache.
 constexpr size_t kBulkRead = 64 * 1024;
-// After so much without a pause, others have their turn.
-constexpr size_t kBytesPerTurn = 256 * 1024;
 
 base::Result<Piece> interrupted(rt::Wake wake) { return base::fail(rt::wake_error(wake, "reading a body")); }
 
@@ -93,17 +91,10 @@ rt::Task<base::Result<Piece>> Http1Body::read(rt::Wait wait, Patience patience) 
             if (framing_ == Framing::until_close) co_return deliver({}, true);
             co_return base::fail(base::Code::closed, "the connection ended inside a body");
         }
-        if (unpaused_ >= kBytesPerTurn) {
-            unpaused_ = 0;
-            co_await rt::yield();
-            if (wait.deadline <= rt::this_loop().now()) co_return interrupted(rt::Wake::timeout);
-            if (wait.cancel != nullptr && wait.cancel->requested()) co_return interrupted(rt::Wake::cancelled);
-        }
         const size_t room = received_ > base::Buffer::kBlock ? kBulkRead : 1;
         const net::IoResult got = stream_->try_read(own_.writable(room));
         if (got.status == net::IoStatus::ok) {
             own_.commit(got.bytes);
-            unpaused_ += got.bytes;
         } else if (got.status == net::IoStatus::end) {
             stream_ended_ = true;
         } else if (got.status == net::IoStatus::failed) {
@@ -113,10 +104,7 @@ rt::Task<base::Result<Piece>> Http1Body::read(rt::Wait wait, Patience patience) 
             const rt::Wait step = wait.until(pace_.until(patience, received_, rt::this_loop().now()));
             const rt::Wake wake = co_await stream_->readiness().wait_readable(step);
             pace_.waited(rt::this_loop().now());
-            if (wake == rt::Wake::ready) {
-                unpaused_ = 0;
-                continue;
-            }
+            if (wake == rt::Wake::ready) continue;
             stalled_ = wake == rt::Wake::timeout;
             co_return interrupted(wake);
         }

@@ -47,9 +47,8 @@ class Http1Body {
     uint64_t left_ = 0;
     uint64_t most_ = 0;
     uint64_t received_ = 0;
-    size_t used_ = 0;      // bytes of the source that the last piece viewed; consumed by the next call
-    Pace pace_;            // of the peer that sends it
-    size_t unpaused_ = 0;  // bytes read since read() last waited
+    size_t used_ = 0;  // bytes of the source that the last piece viewed; consumed by the next call
+    Pace pace_;        // of the peer that sends it
     bool ended_ = true;
     bool stream_ended_ = false;
     bool stalled_ = false;

@@ -52,6 +52,7 @@ class Http1Client final : public ClientConnection, private ClientExchange {
         // Anything readable on an idle connection is its end, or bytes that nobody asked for.
         if (stream_->readiness().finished()) return false;
         if (!stream_->readiness().maybe_readable() && !stream_->holds_bytes()) return true;
+        stream_->readiness().let_go();
         char byte = 0;  // fresh, or its last read filled the buffer: one look tells
         return stream_->try_read({&byte, 1}).status == net::IoStatus::again;
     }

@@ -11,9 +11,8 @@ namespace tl::http {
 
 namespace {
 
-// One read takes at most this much; after so much in one go others have their turn.
+// One read takes at most this much.
 constexpr size_t kBulkRead = 64 * 1024;
-constexpr size_t kBytesPerTurn = 256 * 1024;
 
 }  // namespace
 
@@ -43,7 +42,6 @@ void Http2Connection::submit_trailers(int32_t id, const codec::HeaderTable& trai
 rt::Task<void> Http2Connection::read_loop(base::Buffer early) {
     in_ = std::move(early);
     size_t bulk = 1;
-    size_t turn = 0;
     for (;;) {
         if (!in_.empty()) {
             const bool going_on = process(in_.view());
@@ -54,17 +52,11 @@ rt::Task<void> Http2Connection::read_loop(base::Buffer early) {
         const net::IoResult got = stream_->try_read(in_.writable(bulk));
         if (got.status == net::IoStatus::ok) {
             in_.commit(got.bytes);
-            turn += got.bytes;
             bulk = got.bytes >= base::Buffer::kBlock ? kBulkRead : 1;
-            if (turn >= kBytesPerTurn) {
-                turn = 0;
-                co_await rt::yield();
-            }
             continue;
         }
         in_.release();
         bulk = 1;
-        turn = 0;
         if (got.status == net::IoStatus::failed) fail(stream_->io_error(got, "reading"));
         if (got.status == net::IoStatus::end) {
             fail({.code = base::Code::closed, .context = "the connection was closed"});

@@ -10,7 +10,6 @@ namespace {
 
 constexpr base::Duration kLongest = 5s;
 constexpr base::Duration kSilence = 1s;
-constexpr size_t kBytesPerTurn = 256 * 1024;
 
 }  // namespace
 
@@ -18,10 +17,8 @@ rt::Task<void> linger(net::Stream& stream, rt::Cancel* hard) {
     stream.shutdown_write();
     base::Buffer in;
     const rt::Wait whole = rt::this_loop().within(kLongest, hard);
-    size_t thrown = 0;
     for (;;) {
         const net::IoResult got = stream.try_read(in.writable());
-        thrown += got.bytes;
         rt::Wake wake = rt::Wake::ready;
         if (got.status == net::IoStatus::again) {
             in.release();
@@ -29,10 +26,6 @@ rt::Task<void> linger(net::Stream& stream, rt::Cancel* hard) {
             wake = co_await stream.readiness().wait_readable(step);
         } else if (got.status != net::IoStatus::ok) {
             co_return;
-        } else if (thrown >= kBytesPerTurn) {
-            thrown = 0;
-            co_await rt::yield();
-            if (whole.cancel->requested() || rt::this_loop().now() >= whole.deadline) co_return;
         }
         if (wake != rt::Wake::ready) co_return;
     }

@@ -55,14 +55,15 @@ class SocketStream final : public Stream {
     SocketStream& operator=(const SocketStream&) = delete;
 
     IoResult try_read(std::span<char> into) override {
-        if (!io_.maybe_readable()) return {IoStatus::again};
+        if (!io_.maybe_readable() || io_.held()) return {IoStatus::again};
         for (;;) {
             const ssize_t got = receive(fd_, into);
             if (got > 0) {
                 // A short read has emptied the socket: more will come with an edge of its own, so the call that
                 // would only say EAGAIN is saved.
                 // Not where bytes by TCP may be behind those that came past it: one edge may have told of both.
-                if (static_cast<size_t>(got) < into.size() && !may_hold_strays()) io_.clear_readable();
+                const bool emptied = static_cast<size_t>(got) < into.size() && !may_hold_strays();
+                emptied ? io_.clear_readable() : io_.took(static_cast<size_t>(got));
                 return {IoStatus::ok, static_cast<size_t>(got)};
             }
             if (got == 0) return {IoStatus::end};

@@ -31,7 +31,8 @@ class Stream {
   public:
     virtual ~Stream() = default;
 
-    // One attempt; `end` when the peer has finished sending.
+    // One attempt; `end` when the peer has finished sending. Says `again` also to who has had his share of this turn of
+    // the loop (rt::Readiness::kMostInATurn): readiness() tells in the next one.
     [[nodiscard]] virtual IoResult try_read(std::span<char> into) = 0;
     // One attempt at all parts together; may take fewer bytes than there are.
     [[nodiscard]] virtual IoResult try_write(std::span<const iovec> parts) = 0;

@@ -236,4 +236,56 @@ TEST(Advance, drops_exactly_what_was_written) {
     }
 }
 
+TEST(Stream, that_is_always_full_gives_others_their_turn_and_loses_nothing) {
+    run([](Kind kind) -> rt::Task<void> {
+        Pair pair = co_await make_pair(kind);
+        constexpr size_t kAll = 4 << 20;
+        rt::Gate gate;
+        gate.spawn("writer", [](Stream& far) -> rt::Task<void> {
+            const std::string bytes(kAll, 'x');
+            const auto sent = co_await far.write_all(bytes, soon());
+            EXPECT_TRUE(sent.has_value());
+            far.shutdown_write();
+        }(*pair.far));
+        std::vector<char> room(16 << 10);
+        size_t got = 0;
+        size_t most = 0;
+        size_t in_turn = 0;
+        for (uint64_t turn = 0;;) {
+            const auto some = co_await pair.near->read_some(room, soon());
+            EXPECT_TRUE(some.has_value());
+            if (!some || *some == 0) break;
+            const uint64_t now = rt::this_loop().turns();
+            in_turn = now == turn ? in_turn + *some : *some;
+            turn = now;
+            most = std::max(most, in_turn);
+            got += *some;
+        }
+        EXPECT_EQ(got, kAll);
+        EXPECT_LE(most, rt::Readiness::kMostInATurn + room.size());
+        co_await gate.closed();
+    });
+}
+
+TEST(Stream, that_has_had_its_share_can_be_looked_at_all_the_same) {
+    rt::Loop loop;
+    loop.run_until_done([]() -> rt::Task<void> {
+        Pair pair = co_await make_pair(Kind::pair);
+        const std::string bytes(rt::Readiness::kMostInATurn, 'x');
+        iovec part{const_cast<char*>(bytes.data()), bytes.size()};
+        const int size = 1 << 20;
+        ::setsockopt(pair.far->fd(), SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+        EXPECT_EQ(pair.far->try_write({&part, 1}).bytes, bytes.size());
+        iovec last{part.iov_base, 1};
+        EXPECT_EQ(pair.far->try_write({&last, 1}).bytes, 1U);
+        std::vector<char> room(bytes.size());
+        EXPECT_EQ(pair.near->try_read(room).bytes, room.size());
+        EXPECT_TRUE(pair.near->readiness().held());
+        EXPECT_EQ(pair.near->try_read(room).status, IoStatus::again);
+        pair.near->readiness().let_go();
+        EXPECT_EQ(pair.near->try_read(room).bytes, 1U);
+        co_return;
+    }());
+}
+
 }  // namespace tl::net

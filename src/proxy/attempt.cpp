@@ -32,9 +32,6 @@ Outcome outcome_of(const base::Error& error) {
     }
 }
 
-// Bytes of an answer that are passed on before other requests of the core have a turn.
-constexpr size_t kMostInATurn = 128 << 10;
-
 // Answers by which a service says that it cannot serve; a 500 is one request's mistake, and an answer.
 bool says_unavailable(uint16_t status) { return status >= 502 && status <= 504; }
 
@@ -51,15 +48,19 @@ rt::Task<base::Result<void>> Attempt::run() {
     const rt::Wait whole{all_->wait.deadline, &stop_};
     const rt::Wait wait = try_timeout.count() == 0 ? whole : whole.until(base::deadline_after(began_, try_timeout));
     const PoolLimits& limits = all_->upstream.rule().pool;
-    auto pooled = co_await instance_->pool.acquire(all_->upstream.rule(), all_->engine.client_limits(),
-                                                   all_->engine.connections(), wait);
+    std::optional<PooledConnection> pooled = instance_->pool.try_acquire(all_->upstream.rule());
     if (!pooled) {
-        // Cancelled: the client has left, or another try has won.
-        const bool left = pooled.error().code == base::Code::cancelled;
-        pooled.error().side = left ? base::Side::downstream : base::Side::upstream;
-        base::Result<void> failed = base::fail(std::move(pooled.error()));
-        end(failed);
-        co_return failed;
+        auto made = co_await instance_->pool.acquire(all_->upstream.rule(), all_->engine.client_limits(),
+                                                     all_->engine.connections(), wait);
+        if (!made) {
+            // Cancelled: the client has left, or another try has won.
+            const bool left = made.error().code == base::Code::cancelled;
+            made.error().side = left ? base::Side::downstream : base::Side::upstream;
+            base::Result<void> failed = base::fail(std::move(made.error()));
+            end(failed);
+            co_return failed;
+        }
+        pooled = std::move(*made);
     }
     reused_ = pooled->reused;
     auto result = co_await exchange_on(pooled->connection->open_exchange(), wait);
@@ -279,12 +280,7 @@ rt::Task<base::Result<void>> Attempt::relay_response(http::ClientExchange& upstr
     auto sent = co_await context_->exchange->send(outgoing, {piece.data, piece.end && !with_trailers});
     if (sent && with_trailers) sent = co_await context_->exchange->send_body({{}, true}, &upstream.trailers());
     record.bytes_out += piece.data.size();
-    for (size_t moved = piece.data.size(); whole && sent && !piece.end; moved += piece.data.size()) {
-        // Where both sides are ready at once nothing here ever waits: the others must have their turns too.
-        if (moved >= kMostInATurn) {
-            moved = 0;
-            co_await rt::yield();
-        }
+    while (whole && sent && !piece.end) {
         auto next = co_await upstream.read(silence());
         if (!next && client_moves(next.error())) continue;
         whole = next.has_value();

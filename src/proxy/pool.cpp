@@ -8,7 +8,7 @@ rt::Task<base::Result<PooledConnection>> Pool::acquire(const UpstreamRule& rule,
         auto place = co_await share(rule.pool, client, connections, wait);
         co_return place;
     }
-    if (auto kept = idle_one()) co_return std::move(*kept);
+    if (auto kept = try_acquire(rule)) co_return std::move(*kept);
     net::TlsClientPtr tls = tls_;  // a reload may put others in its place
     auto stream = co_await open(rule.pool, tls, {}, wait);
     if (!stream) co_return base::fail(std::move(stream.error()));
@@ -16,8 +16,8 @@ rt::Task<base::Result<PooledConnection>> Pool::acquire(const UpstreamRule& rule,
                                .tls = std::move(tls)};
 }
 
-std::optional<PooledConnection> Pool::idle_one() {
-    while (!idle_.empty()) {
+std::optional<PooledConnection> Pool::try_acquire(const UpstreamRule& rule) {
+    while (!idle_.empty() && rule.protocol != Protocol::http2) {
         PooledConnection pooled = std::move(idle_.back());
         idle_.pop_back();
         --cell_->idle;

@@ -37,6 +37,8 @@ class Pool final : private http::Http2Client::Owner {
     // That the instance's certificate must name; "": its address.
     void set_host(const std::string& host) { host_ = host; }
 
+    // An idle connection of HTTP/1; none: acquire() has to be awaited.
+    [[nodiscard]] std::optional<PooledConnection> try_acquire(const UpstreamRule& rule);
     // A usable connection: an idle one, a place on a shared one, or a new one. The pool must stay meanwhile (the
     // instance is held). Shared connections run in `connections` and may outlive the pool there.
     [[nodiscard]] rt::Task<base::Result<PooledConnection>> acquire(const UpstreamRule& rule,
@@ -61,7 +63,6 @@ class Pool final : private http::Http2Client::Owner {
     void close_idle();
     void let_go();
     void count_closed() { --cell_->open, ++cell_->closed; }
-    [[nodiscard]] std::optional<PooledConnection> idle_one();
     [[nodiscard]] rt::Task<base::Result<std::unique_ptr<net::Stream>>> open(const PoolLimits& limits,
                                                                             net::TlsClientPtr tls, std::string preamble,
                                                                             rt::Wait wait);

@@ -12,8 +12,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-// After so many bytes in one go others get their turn: two fast peers would keep the core otherwise.
-constexpr size_t kTurn = 256 * 1024;
 // A read that has filled its block is followed by larger ones: a quarter of the calls of a bulk transfer.
 constexpr size_t kBulk = 64 * 1024;
 // For bytes on their way to a peer that is to be reset behind them: a reset throws away what the kernel still holds.
@@ -143,7 +141,6 @@ rt::Task<bool> Session::wait_for_more(Side& from, Side& to) {
 rt::Task<void> Session::pump(Side& from, Side& to, std::string_view early, uint64_t& bytes) {
     base::Buffer buffer;
     buffer.append(early);
-    size_t turn = 0;
     size_t room = 1;
     for (;;) {
         if (!buffer.empty()) {
@@ -155,10 +152,6 @@ rt::Task<void> Session::pump(Side& from, Side& to, std::string_view early, uint6
         if (got.status == net::IoStatus::ok) {
             buffer.commit(got.bytes);
             room = got.bytes == space.size() ? kBulk : 1;
-            turn += got.bytes;
-            if (turn < kTurn) continue;
-            turn = 0;
-            co_await rt::yield();
             continue;
         }
         if (got.status == net::IoStatus::end) co_return on_finished(from, to);

@@ -11,7 +11,9 @@ namespace tl::rt {
 
 class Readiness {
   public:
-    Readiness() = default;
+    static constexpr size_t kMostInATurn = 128 << 10;
+
+    Readiness() { held_.owner = this; }
     ~Readiness() { detach(); }
     Readiness(const Readiness&) = delete;
     Readiness& operator=(const Readiness&) = delete;
@@ -55,11 +57,22 @@ class Readiness {
     // for then no edge comes any more and the end must still be read.
     void clear_readable() { readable_ = finished_; }
     void clear_writable() { writable_ = false; }
+    // A read that there may be more behind. Behind kMostInATurn bytes of one turn nothing counts as readable until the
+    // next one: others have their turns also where a peer sends as fast as it is read.
+    void took(size_t bytes) {
+        const uint64_t turn = this_loop().turns();
+        taken_ = turn == turn_ ? taken_ + bytes : bytes;
+        turn_ = turn;
+        if (taken_ >= kMostInATurn) this_loop().hold_until_next_turn(held_);
+    }
+    [[nodiscard]] bool held() const { return held_.linked(); }
+    // For who has to know at once whether anything is there.
+    void let_go() { held_.unlink(); }
     // For protocols inside the stream (TLS), whose reading may first have to write, or the other way round: the waiter
     // of the one direction is woken by the next edge of the other, too.
     void read_needs_write() { readable_ = false, reader_takes_writable_ = true; }
     void write_needs_read() { writable_ = false, writer_takes_readable_ = true; }
-    // An edge since the last EAGAIN (true at first: nothing is known yet).
+    // An edge since the last EAGAIN (true at first: nothing is known yet). Also of one that is held.
     [[nodiscard]] bool maybe_readable() const { return readable_; }
     // The peer has finished sending (FIN), or worse.
     [[nodiscard]] bool finished() const { return finished_; }
@@ -78,7 +91,7 @@ class Readiness {
   private:
     friend class Loop;
     void on_events(uint32_t events);
-    [[nodiscard]] bool take_edge(bool write) const { return write ? writable_ : readable_; }
+    [[nodiscard]] bool take_edge(bool write) const { return write ? writable_ : readable_ && !held(); }
 
     static void dismiss(Awaiter*& waiting);
 
@@ -87,6 +100,9 @@ class Readiness {
     Cancel* hang_up_ = nullptr;
     int epoll_ = -1;
     int fd_ = -1;
+    Loop::HeldLink held_;
+    uint64_t turn_ = 0;
+    size_t taken_ = 0;  // in that turn
     bool readable_ = true;
     bool writable_ = true;
     bool finished_ = false;

@@ -69,14 +69,16 @@ void Loop::run_until_done(Task<void> task) {
 void Loop::turn() {
     const int count = epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), poll_timeout());
     now_ = base::steady_now();
+    ++turns_;
     if (count > 0) dispatch(count);
+    let_go_held();
     timers_.advance(now_);
     if (mailbox_signalled_.load(std::memory_order_acquire)) run_messages();
     run_ready();
 }
 
 int Loop::poll_timeout() const {
-    if (stopping_ || !ready_.empty()) return 0;
+    if (stopping_ || !ready_.empty() || !held_.empty()) return 0;
     const base::Duration wait = timers_.until_next(now_);
     if (wait == base::Duration::max()) return -1;
     const auto millis = (wait.count() + 999'999) / 1'000'000;
@@ -92,6 +94,10 @@ void Loop::dispatch(int count) {
         }
         static_cast<Readiness*>(event.data.ptr)->on_events(event.events);
     }
+}
+
+void Loop::let_go_held() {
+    while (HeldLink* link = held_.pop_front()) link->owner->tell(EPOLLIN);
 }
 
 void Loop::run_ready() {

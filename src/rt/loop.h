@@ -47,6 +47,7 @@ class Loop {
         return {base::deadline_after(now_, d), cancel};
     }
     [[nodiscard]] base::Random& random() { return random_; }
+    [[nodiscard]] uint64_t turns() const { return turns_; }
     void arm(Timer& timer, base::TimePoint deadline) { timers_.arm(timer, deadline); }
     [[nodiscard]] bool in_loop_thread() const;
 
@@ -56,6 +57,14 @@ class Loop {
     // Calls `visit` for each task that runs by itself, in order of their start (rt/dump.h).
     void for_each_root(const std::function<void(const RootPromise&)>& visit) const;
 
+    // A descriptor that has had its share of this turn.
+    struct HeldLink : ListNode<HeldLink> {
+        Readiness* owner = nullptr;
+    };
+    void hold_until_next_turn(HeldLink& link) {
+        if (!link.linked()) held_.push_back(link);
+    }
+
   private:
     friend class Waiter;
     friend class Readiness;
@@ -64,16 +73,19 @@ class Loop {
     void turn();
     void run_ready();
     void run_messages();
+    void let_go_held();
     [[nodiscard]] int poll_timeout() const;
     void dispatch(int count);
 
     int epoll_ = -1;
     int event_ = -1;
     bool stopping_ = false;
+    uint64_t turns_ = 0;
     base::TimePoint now_;
     TimerWheel timers_;
     base::Random random_;
     List<Waiter::ReadyLink> ready_;
+    List<HeldLink> held_;
     List<RootPromise> roots_;
     std::vector<epoll_event> events_;
 

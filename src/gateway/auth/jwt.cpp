@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
-
-#include "base/random.h"
 #include "gateway/auth/token_cache.h"
 #include "proxy/engine.h"
 
@@ -16,16 +13,9 @@ namespace {
 
 constexpr base::Duration kLookAgain = 10ms;  // while newer keys are being fetched
 
-base::HashKey random_key() {
-    const std::string bytes = base::random_bytes(sizeof(base::HashKey));
-    base::HashKey key;
-    std::memcpy(&key, bytes.data(), sizeof key);
-    return key;
-}
-
 struct JwtState final : proxy::CoreState {
     View<KeySet> keys;
-    TokenCache tokens{random_key()};
+    TokenCache tokens{base::random_key()};
 };
 
 class JwtMethod final : public Method {

@@ -4,11 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 #include <new>
 
 #include "base/log.h"
-#include "base/random.h"
 #include "base/text.h"
 #include "codec/base64url.h"
 #include "gateway/auth/strict_json.h"
@@ -26,17 +24,10 @@ namespace {
 
 constexpr base::Duration kLookAgain = 10ms;  // while newer keys are being fetched
 
-base::HashKey random_key() {
-    const std::string bytes = base::random_bytes(sizeof(base::HashKey));
-    base::HashKey key;
-    std::memcpy(&key, bytes.data(), sizeof key);
-    return key;
-}
-
 struct LoginState final : proxy::CoreState {
     View<KeySet> keys;
     // Cookies that were opened, until they are to be looked at again.
-    TokenCache sessions{random_key()};
+    TokenCache sessions{base::random_key()};
 };
 
 // Half a life is not spent on renewing: of a token for two minutes the last half minute.
