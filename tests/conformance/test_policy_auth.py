@@ -23,6 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 SERVICE = system.ROOT / "tests/kit/service.py"
 ISSUER = "https://issuer.example/"
 SECRET = b"a secret of forty bytes, known to nobody."
+ARGON2_OF_CORRECT_HORSE = "$argon2id$v=19$m=256,t=2,p=1$c2FsdHNhbHQ$FWTrF4rU/O/tyvI+XxoS+pWs6pOm01Vss55PvsMNrSE"
 
 MANIFEST = """
 system: who
@@ -51,6 +52,13 @@ gateway:
     - path: /secret/*
       to: echo
       policies: { auth: { jwt: { issuer: <issuer>, audience: shop, secret: secret } } }
+    - path: /two/*
+      to: echo
+      policies:
+        auth:
+          jwt:
+            - { issuer: <issuer>, audience: shop, jwks: keys.json }
+            - { issuer: staff, audience: shop, secret: secret, keep: false }
     - path: /any/*
       to: echo
       policies: { auth: { jwt: { issuer: <issuer>, audience: shop, jwks: keys.json }, methods: [api_key, anonymous] } }
@@ -145,6 +153,7 @@ class Case(unittest.TestCase):
         jwks = {"keys": [key.jwk(alg=None) for key in cls.keys.values()] +
                 [{"kty": "oct", "kid": "oct", "k": tokens.b64(SECRET)}, {"kty": "RSA", "kid": "broken", "n": "AQAB"}]}
         users = f"# people\nalice:{hash_of('correct horse')}:staff,billing\nbob:{hash_of('battery')}\n"
+        users += f"carol:{ARGON2_OF_CORRECT_HORSE}\n"
         cls.system = system.System(MANIFEST, service=SERVICE, node=HERE / "node.py", issuer=ISSUER, jwks=cls.issuer.url,
                                    files={"keys.json": json.dumps(jwks), "users": users, "secret": SECRET.decode()})
         cls.system.start()
@@ -243,6 +252,10 @@ class Basic(Case):
         self.assertNotIn("authorization", seen)
         self.assertEqual(self.seen("/basic/1", basic("bob", "battery"))["x-consumer"], "bob")
 
+    def test_a_password_may_be_kept_as_argon2(self):
+        self.assertEqual(self.seen("/basic/1", basic("carol", "correct horse"))["x-consumer"], "carol")
+        self.refused(self.ask("/basic/1", basic("carol", "correct hors")))
+
     def test_a_browser_is_asked_for_a_password(self):
         answer = self.ask("/basic/1")
         self.refused(answer)
@@ -334,6 +347,22 @@ class Tokens(Case):
         self.wrong(tokens.hmac_token(SECRET + b"!", claims()), "/secret/1")
         self.wrong(tokens.hmac_token(SECRET, claims(), "HS512"), "/secret/1")  # RFC 7518 3.2: it is too short for it
         self.wrong(self.keys["RS256"].token(claims()), "/secret/1")
+
+    def test_of_two_issuers_the_named_one_decides(self):
+        rsa = self.keys["RS256"]
+        for _ in range(2):  # checked, and remembered
+            seen = self.seen("/two/1", bearer(rsa.token(claims())))
+            self.assertEqual((seen["x-consumer"], "authorization" in seen), ("alice", True))
+            seen = self.seen("/two/1", bearer(tokens.hmac_token(SECRET, claims(iss="staff", sub="ada"))))
+            self.assertEqual((seen["x-consumer"], "authorization" in seen), ("ada", False))
+        # Each by the other's key, and nobody's.
+        self.wrong(rsa.token(claims(iss="staff")), "/two/1")
+        self.wrong(tokens.hmac_token(SECRET, claims()), "/two/1")
+        self.wrong(rsa.token(claims(iss="elsewhere")), "/two/1", because="no issuer that is taken here")
+        self.wrong(rsa.token(claims(iss=["staff", ISSUER])), "/two/1")
+        self.wrong(rsa.token(claims(iss=None)), "/two/1")
+        for none in ["x", "..", "x.y.z", "e30.e30.", "e30.W10.eA", "a" * 20000]:
+            self.wrong(none, "/two/1")
 
     def test_kids_are_names_and_nothing_else(self):
         key = self.keys["ES256"]

@@ -17,6 +17,9 @@ struct JwtOptions {
 
 // `keys` shared by all routes with the same source; `slot` of the key source and all of `options`.
 [[nodiscard]] MethodPtr make_jwt_method(JwtOptions options, std::shared_ptr<KeySource> keys, proxy::StateSlot slot);
+// Tokens of several issuers, each held against the rules of the one that it names: `issuers` to their methods, at least
+// one.
+[[nodiscard]] MethodPtr make_issuers_method(std::vector<std::pair<std::string, MethodPtr>> issuers, std::string realm);
 // HS256, HS384, HS512: who can check such a token can make one.
 [[nodiscard]] MethodPtr make_jwt_method(JwtOptions options, std::shared_ptr<const KeySet> keys, proxy::StateSlot slot);
 

@@ -32,7 +32,7 @@ base::Result<PasswordTable> parse_passwords(std::string_view text) {
         if (parts.size() < 2 || parts.size() > 3 || parts[0].empty()) return bad_line(number, "is not NAME:HASH");
         PasswordEntry entry{.hash = std::string{parts[1]}, .roles = {}};
         if (!net::is_password_hash(entry.hash)) {
-            return bad_line(number, "has no hash of bcrypt, yescrypt or SHA-crypt; htpasswd -B makes one");
+            return bad_line(number, "has no hash of bcrypt, Argon2, yescrypt or SHA-crypt; htpasswd -B makes one");
         }
         if (parts.size() == 3) {
             for (const std::string_view role : base::split(parts[2], ',')) entry.roles.emplace_back(base::trim(role));

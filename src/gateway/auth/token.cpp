@@ -1,5 +1,7 @@
 #include "gateway/auth/token.h"
 
+#include <simdjson.h>
+
 #include "codec/base64url.h"
 #include "gateway/auth/strict_json.h"
 
@@ -51,6 +53,18 @@ base::Result<Token> parse_token(std::string_view text) {
     token.signature = std::move(*signature);
     token.signed_part = text.substr(0, second);
     return token;
+}
+
+std::string claimed_issuer(std::string_view text) {
+    const size_t first = text.find('.');
+    const size_t second = first == std::string_view::npos ? first : text.find('.', first + 1);
+    if (text.size() > kMostToken || second == std::string_view::npos) return {};
+    const auto payload = codec::decode_base64url(text.substr(first + 1, second - first - 1));
+    if (!payload) return {};
+    thread_local simdjson::dom::parser parser;
+    std::string_view issuer;
+    if (parser.parse(*payload).at_key("iss").get(issuer) != simdjson::SUCCESS) return {};
+    return std::string{issuer};
 }
 
 }  // namespace tl::gateway

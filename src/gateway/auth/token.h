@@ -27,4 +27,7 @@ struct Token {
 // an error, for none is known here; so are encrypted tokens.
 [[nodiscard]] base::Result<Token> parse_token(std::string_view text);
 
+// Who has made the token by its own word, to choose the rules that it is held against; "" when it does not say.
+[[nodiscard]] std::string claimed_issuer(std::string_view text);
+
 }  // namespace tl::gateway

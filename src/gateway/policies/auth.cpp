@@ -61,17 +61,22 @@ void check_jwt(const JwtConfig& jwt, manifest::Position at, manifest::Diagnostic
 }
 
 void check_auth(const AuthConfig& config, manifest::Position at, manifest::Diagnostics& diagnostics) {
-    if (config.methods.empty() && !config.api_key && !config.basic && !config.jwt && !config.signature &&
+    if (config.methods.empty() && !config.api_key && !config.basic && config.jwt.empty() && !config.signature &&
         !config.login) {
         diagnostics.error(at, "auth names no method", "say api_key, basic, jwt, login, signature, mtls or anonymous");
     }
     const auto authorization =
         config.api_key ? std::ranges::count(config.api_key->from, KeyPlace::Kind::authorization, &KeyPlace::kind) : 0;
-    if (authorization == 0 || (!config.jwt && !config.basic)) return;
+    for (auto one = config.jwt.begin(); one != config.jwt.end(); ++one) {
+        if (std::ranges::count(config.jwt.begin(), one, one->issuer, &JwtConfig::issuer) == 0) continue;
+        diagnostics.error(one->at, fmt::format("jwt: issuer {} stands here twice", base::printable(one->issuer)),
+                          "a token's iss decides which entry it is held against");
+    }
+    if (authorization == 0 || (config.jwt.empty() && !config.basic)) return;
     for (const KeyPlace& place : config.api_key->from) {
         if (place.kind != KeyPlace::Kind::authorization) continue;
-        const bool taken =
-            (config.jwt && base::iequals(place.name, "Bearer")) || (config.basic && base::iequals(place.name, "Basic"));
+        const bool taken = (!config.jwt.empty() && base::iequals(place.name, "Bearer")) ||
+                           (config.basic && base::iequals(place.name, "Basic"));
         if (taken)
             diagnostics.error(at, fmt::format("auth: api_key and another method both read {}", to_string(place)));
     }
@@ -271,15 +276,17 @@ void AuthConfig::check(const PolicyCheck& check) const {
             });
     }
     if (login) check_login(*login, check);
-    if (!jwt) return;
-    if (jwt->jwks && !is_url(jwt->jwks->value)) {
-        check_file(*jwt->jwks, check, [](const std::string& read) { return only_error(parse_key_file(read)); });
+    for (const JwtConfig& one : jwt) {
+        if (one.jwks && !is_url(one.jwks->value)) {
+            check_file(*one.jwks, check, [](const std::string& read) { return only_error(parse_key_file(read)); });
+        }
+        if (one.secret) {
+            check_file(*one.secret, check, [](const std::string& read) {
+                return only_error(net::VerifyingKey::secret(trimmed_secret(read)));
+            });
+        }
+        if (one.ca) check_file(*one.ca, check, [](const std::string&) { return base::Result<void>{}; });
     }
-    if (jwt->secret) {
-        check_file(*jwt->secret, check,
-                   [](const std::string& read) { return only_error(net::VerifyingKey::secret(trimmed_secret(read))); });
-    }
-    if (jwt->ca) check_file(*jwt->ca, check, [](const std::string&) { return base::Result<void>{}; });
 }
 
 const manifest::Object<AuthConfig>& auth_schema() {
@@ -294,8 +301,8 @@ const manifest::Object<AuthConfig>& auth_schema() {
             .doc("API keys, made by `trunkline keys create`.")
             .field("basic", &AuthConfig::basic, basic_schema().or_scalar("file"))
             .doc("Names and passwords (HTTP Basic).")
-            .field("jwt", &AuthConfig::jwt, jwt_schema())
-            .doc("Bearer tokens of an issuer.")
+            .field("jwt", &AuthConfig::jwt, list_of(jwt_schema()).at_most(16).or_single())
+            .doc("Bearer tokens of an issuer, or of several.")
             .field("signature", &AuthConfig::signature, signature_schema())
             .doc("Requests that are signed (HTTP Message Signatures, RFC 9421).")
             .field("login", &AuthConfig::login, login_schema())

@@ -95,7 +95,7 @@ struct AuthConfig {
     std::vector<std::string> methods;  // those that need no further word: "api_key", "mtls", "anonymous"
     std::optional<ApiKeyConfig> api_key;
     std::optional<BasicConfig> basic;
-    std::optional<JwtConfig> jwt;
+    std::vector<JwtConfig> jwt;  // of different issuers
     std::optional<SignatureConfig> signature;
     std::optional<LoginConfig> login;
     manifest::OrderedMap<std::string> headers;  // beside X-Consumer

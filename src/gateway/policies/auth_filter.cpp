@@ -220,6 +220,13 @@ MethodPtr make_jwt(const AuthConfig& auth, const JwtConfig& config, PolicyHome& 
                            home.slots.of(key + "|" + rules));
 }
 
+MethodPtr make_bearer(const AuthConfig& auth, PolicyHome& home) {
+    if (auth.jwt.size() == 1) return make_jwt(auth, auth.jwt.front(), home);
+    std::vector<std::pair<std::string, MethodPtr>> issuers;
+    for (const JwtConfig& one : auth.jwt) issuers.emplace_back(one.issuer, make_jwt(auth, one, home));
+    return make_issuers_method(std::move(issuers), auth.realm);
+}
+
 MethodPtr make_basic(const AuthConfig& auth, const BasicConfig& config, PolicyHome& home) {
     const std::string file = file_in(home.folder, config.file.value);
     return make_basic_method({.realm = auth.realm, .keep = config.keep},
@@ -257,7 +264,7 @@ MethodPtr make_signature(const SignatureConfig& config, const PolicyHome& home) 
 FilterPtr make_auth_filter(const AuthConfig& config, const PolicyContext& context) {
     PolicyHome& home = *context.home;
     AuthFilter::Parts parts{.anonymous = config.takes("anonymous"), .headers = config.identity_headers()};
-    if (config.jwt) parts.methods.push_back(make_jwt(config, *config.jwt, home));
+    if (!config.jwt.empty()) parts.methods.push_back(make_bearer(config, home));
     if (config.takes("api_key")) {
         const ApiKeyConfig from = config.api_key.value_or(ApiKeyConfig{});
         parts.methods.push_back(make_api_key_method({from.from, config.realm, from.keep},
