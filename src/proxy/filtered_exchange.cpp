@@ -118,7 +118,10 @@ base::Result<void> FilteredExchange::run_transforms(std::string_view data, bool 
     for (const auto& transform : chain_) {
         out_.clear();
         auto fed = transform->feed(data, end, out_);
-        if (!fed) return fed;
+        if (!fed) {
+            failure_ = {transform->cause_of_failure(), fed.error().message()};
+            return fed;
+        }
         in.swap(out_);
         data = in;
     }
@@ -128,9 +131,12 @@ base::Result<void> FilteredExchange::run_transforms(std::string_view data, bool 
 
 rt::Task<base::Result<void>> FilteredExchange::send(const http::OutgoingResponse& response, Piece first) {
     forget_answer();
-    if (has_body(response.status, context_->head().method) && response.headers != nullptr) choose_transforms(response);
+    const bool changeable = has_body(response.status, context_->head().method) && response.headers != nullptr;
+    if (changeable) choose_transforms(response);
     if (chain_.empty()) {
-        auto sent = co_await client_->send(response, first);
+        http::OutgoingResponse plain = response;
+        if (changeable) plain.headers = &headers_;  // a filter may have changed these alone
+        auto sent = co_await client_->send(plain, first);
         co_return sent;
     }
     auto changed = run_transforms(first.data, first.end);
@@ -139,7 +145,6 @@ rt::Task<base::Result<void>> FilteredExchange::send(const http::OutgoingResponse
         auto sent = co_await send_on(first.end, nullptr);
         co_return sent;
     }
-    failure_ = {Cause::bad_upstream_answer, changed.error().message()};
     co_return changed;
 }
 
@@ -150,7 +155,6 @@ rt::Task<base::Result<void>> FilteredExchange::send_body(Piece piece, const code
     }
     auto changed = run_transforms(piece.data, piece.end);
     if (!changed) {
-        failure_ = {Cause::bad_upstream_answer, changed.error().message()};
         if (response_started()) client_->abort();
         co_return changed;
     }
@@ -167,7 +171,9 @@ rt::Task<base::Result<void>> FilteredExchange::send_on(bool end, const codec::He
         auto sent = co_await client_->send_body({out_, end}, trailers);
         co_return sent;
     }
+    const uint16_t before = status_;
     for (const auto& transform : chain_) transform->finish_head(status_, headers_);
+    if (status_ != before) reason_ = {};
     held_ = false;
     context_->record.status = status_;
     const bool with_trailers = end && trailers != nullptr && !trailers->empty();

@@ -116,7 +116,7 @@ class Commands(unittest.TestCase):
 
     def test_an_unknown_preset_or_benchmark_is_an_error_that_names_the_others(self):
         self.assertIn("there are: release, debug", self.dev("build", "relaese").stderr)
-        self.assertIn("there are: features idle instructions matrix proxy start syscalls", self.dev("bench", "proxi").stderr)
+        self.assertIn("there are: features idle instructions matrix policies proxy start syscalls", self.dev("bench", "proxi").stderr)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ std::vector<FilterPtr> make_chain(const Policies& policies, const PolicyContext&
     // What the client has sent is judged, not what becomes of it; behind all that asks who calls and how often, for
     // judging a body is the dearest.
     add(policies.openapi, make_openapi_filter);
+    // What is one's own: behind all that decides by what the client has sent, before what changes it by rules.
+    add(policies.lua, make_lua_filter);
     // Behind whatever decides by the query that the client has sent.
     add(policies.query, make_query_filter);
     // Behind whoever decides by what the client has sent, in the form in which the service wants it.

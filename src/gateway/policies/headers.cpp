@@ -23,7 +23,9 @@ namespace {
 
 constexpr size_t kMostValue = 8 * 1024;
 
-std::optional<std::string> check_field(std::string_view name) {
+}  // namespace
+
+std::optional<std::string> header_fault(std::string_view name) {
     if (!codec::is_token(name)) return "is no header name";
     // Framing, the connection, and HTTP/2's own names for it.
     static constexpr std::array<std::string_view, 12> kOfTheHop{
@@ -38,6 +40,8 @@ std::optional<std::string> check_field(std::string_view name) {
     if (std::ranges::find(kOurs, low) != kOurs.end()) return "is said by Trunkline itself and cannot be changed";
     return std::nullopt;
 }
+
+namespace {
 
 struct Change {
     std::string name;
@@ -131,7 +135,7 @@ void check_changes(const HeaderChanges& changes, manifest::Position at, manifest
 using ParseTemplate = std::expected<Template, std::string> (*)(std::string_view);
 
 manifest::Object<HeaderChanges> changes_schema(std::string title, ParseTemplate parse) {
-    const auto name = [] { return text("a header's name").check(check_field); };
+    const auto name = [] { return text("a header's name").check(header_fault); };
     const auto value = manifest::custom<Template>("a value such as \"{identity.subject}\"", parse, &Template::text_of);
     return manifest::Object<HeaderChanges>(std::move(title))
         .field("remove", &HeaderChanges::remove, list_of(name()).at_most(100).or_single())

@@ -28,6 +28,8 @@ struct HeadersConfig {
     void check(const PolicyCheck& check) const;
 };
 
+// What is wrong with changing a field of that name; nullopt: nothing.
+[[nodiscard]] std::optional<std::string> header_fault(std::string_view name);
 [[nodiscard]] const manifest::Object<HeadersConfig>& headers_schema();
 [[nodiscard]] FilterPtr make_headers_filter(const HeadersConfig& config, const PolicyContext& context);
 

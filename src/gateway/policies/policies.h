@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "gateway/lua/config.h"
 #include "gateway/policies/agents.h"
 #include "gateway/policies/allow.h"
 #include "gateway/policies/ask.h"
@@ -42,6 +43,7 @@ struct Policies {
     std::optional<SizeConfig> size;
     std::optional<CompressConfig> compress;
     std::optional<JsonConfig> json;
+    std::optional<LuaConfig> lua;
     std::optional<OpenApiConfig> openapi;
     std::optional<AuthConfig> auth;
     std::optional<AllowConfig> allow;
@@ -65,6 +67,7 @@ void for_each_policy(Visit&& visit) {
     visit("size", &Policies::size);
     visit("compress", &Policies::compress);
     visit("json", &Policies::json);
+    visit("lua", &Policies::lua);
     visit("openapi", &Policies::openapi);
     visit("auth", &Policies::auth);
     visit("allow", &Policies::allow);
