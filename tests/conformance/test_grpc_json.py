@@ -1,91 +1,17 @@
-# deadline: 240
-"""JSON to gRPC and back through the real binary: Python's gRPC as the service, descriptors by protoc and by reflection, and
-a service that breaks every rule."""
+# deadline: 120
+"""JSON to gRPC and back through the real binary: which method, which values, which status; what check finds."""
 import base64
-import http.client
-import json
-import pathlib
 import shutil
-import socket
-import struct
 import subprocess
 import time
 import unittest
-import zlib
 
-import system
-import wire
-
-try:
-    import grpc
-except ImportError:
-    grpc = None
-
-HERE = pathlib.Path(__file__).resolve().parent
-PROTOC = shutil.which("protoc")
-MANIFEST = """
-system: transcoding
-telemetry: { access_log: none }
-grace: 3s
-gateway:
-  listen: <port>
-  threads: 2
-  limits: { body: 1MB }
-  routes:
-    - { path: /v1/*, to: shop, timeout: 5s, grpc: { descriptors: shop.pb, services: [shop.Orders], most: 64KB } }
-    - { path: /shop.Orders/*, to: shop, timeout: 2s, grpc: { descriptors: shop.pb, defaults: true, names: proto } }
-    - { path: /lax/*, to: shop, rewrite: /*, grpc: { descriptors: shop.pb, unknown: ignore } }
-    - { path: "/one/{id}", to: shop, grpc: { descriptors: shop.pb, method: shop.Orders/Get } }
-    - { path: "/two/{it}/{parent}", to: shop, methods: [POST], grpc: { descriptors: shop.pb, method: shop.Orders/Create, fields: { order.id: "{path.it}", order.pickup: "{header.x-place}" } } }
-    - { path: /zip/*, to: shop, rewrite: /*, grpc: { descriptors: shop.pb }, policies: { compress: { least: 0B, types: ["application/*"] } } }
-    - { path: /told/*, to: told, rewrite: /*, grpc: { descriptors: reflection, refresh: 1s } }
-    - { path: /told1/*, to: told1, rewrite: /*, grpc: { descriptors: reflection, services: [shop.Orders] } }
-    - { path: /mute/*, to: shop, rewrite: /*, timeout: 3s, grpc: { descriptors: reflection } }
-    - { path: /dead, to: dead, grpc: { descriptors: shop.pb, method: shop.Orders/Get } }
-    - { path: /dead/*, to: dead, grpc: { descriptors: reflection } }
-    - { path: /broken, to: broken, timeout: 1s, grpc: { descriptors: shop.pb, method: shop.Orders/Fail } }
-    - { path: /brokenly, to: broken, timeout: 1s, stream_idle: 1s, grpc: { descriptors: shop.pb, method: shop.Orders/Watch } }
-contexts:
-  test:
-    shop: { run: "<python> <service>", protocol: http2, health: { tcp: true }, env: { SET: shop.pb }, breaker: { enabled: false }, outlier: { enabled: false } }
-    told: { run: "<python> <service>", protocol: http2, health: { tcp: true }, env: { SET: shop.pb, REFLECTION: v1alpha, CONTROL: . } }
-    told1: { run: "<python> <service>", protocol: http2, health: { tcp: true }, env: { SET: shop.pb, REFLECTION: v1 } }
-    broken: { run: "node <broken>", protocol: http2, health: { tcp: true }, breaker: { enabled: false }, outlier: { enabled: false } }
-    dead: { address: "127.0.0.1:9", protocol: http2, health: { none: true } }
-"""
-JSON = [("Content-Type", "application/json")]
+import transcoding
+from transcoding import JSON, ask, grpc, seen
 
 
 def setUpModule():
-    global running
-    if grpc is None or not PROTOC or not shutil.which("node"):
-        raise unittest.SkipTest("python3-grpcio, protoc or node is not installed")
-    running = system.System(MANIFEST, service=HERE / "grpc_shop.py", broken=HERE / "grpc_broken.js")
-    unittest.addModuleCleanup(running.stop)
-    compile_set(running.folder / "shop.pb")
-    running.start()
-
-
-def compile_set(to, *options):
-    subprocess.run([PROTOC, f"-I{HERE / 'protos'}", "--include_imports", f"--descriptor_set_out={to}", *options,
-                    "shop.proto", "reflection.proto"], check=True, timeout=30)
-
-
-def ask(method, target, body=None, headers=None):
-    body = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
-    answer = running.ask(method, target, (JSON if headers is None else headers) if body else headers or (), body)
-    return answer, json.loads(answer.body) if answer.body else None
-
-
-def seen(method, target, body=None, headers=None):
-    """What the service has seen of it: the method, and its request."""
-    answer, value = ask(method, target, body, headers)
-    assert answer.status == 200, value
-    return value["method"], json.loads(value["request"])
-
-
-def stats(base=""):
-    return json.loads(ask("POST", f"{base}/shop.Orders/Stats", {})[1]["request"])
+    transcoding.start()
 
 
 class Bindings(unittest.TestCase):
@@ -143,7 +69,7 @@ class Bindings(unittest.TestCase):
         answer, problem = ask("POST", "/v1/orders/7", {})
         self.assertEqual(answer.status, 405, problem)
         self.assertEqual(set(answer.headers.get("Allow").split(", ")), {"GET", "PUT", "PATCH", "DELETE", "PURGE"})
-        self.assertEqual(running.ask("HEAD", "/v1/orders/7").status, 405)
+        self.assertEqual(transcoding.running.ask("HEAD", "/v1/orders/7").status, 405)
         self.assertEqual(ask("POST", "/shop.Orders/Upload", {})[0].status, 404)
         self.assertEqual(ask("POST", "/shop.Orders/Get", {})[0].status, 404)  # annotated, so it is there alone
 
@@ -273,7 +199,7 @@ class Statuses(unittest.TestCase):
 
     def test_why_tells_the_call_and_its_end(self):
         answer, _ = ask("POST", "/shop.Orders/Fail", {"code": 5})
-        said = running.cli("why", answer.headers.get("X-Trace-Id")).stdout
+        said = transcoding.running.cli("why", answer.headers.get("X-Trace-Id")).stdout
         self.assertIn("shop.Orders/Fail: not_found", said)
 
     def test_the_time_of_the_route_is_the_calls(self):
@@ -289,181 +215,19 @@ class Statuses(unittest.TestCase):
         self.assertEqual((answer.status, problem["cause"]), (502, "upstream_connect_failed"), problem)
 
     def test_a_call_of_grpc_is_told_where_it_is(self):
-        with grpc.insecure_channel(f"127.0.0.1:{running.port}") as channel:
+        with grpc.insecure_channel(f"127.0.0.1:{transcoding.running.port}") as channel:
             with self.assertRaises(grpc.RpcError) as failed:
                 channel.unary_unary("/shop.Orders/Echo")(b"", timeout=5)
         self.assertEqual(failed.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
         self.assertIn("takes JSON", failed.exception.details())
 
 
-class Streams(unittest.TestCase):
-    def open(self, target, accept=None):
-        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
-        self.addCleanup(connection.close)
-        connection.request("GET", target, headers={"Accept": accept} if accept else {})
-        return connection, connection.getresponse()
-
-    def test_messages_are_lines_that_come_one_by_one(self):
-        _, answer = self.open("/v1/watch?count=4&pause_ms=300")
-        self.assertEqual((answer.status, answer.getheader("Content-Type")), (200, "application/x-ndjson"))
-        times, lines = [], []
-        for line in answer:
-            times.append(time.monotonic())
-            lines.append(json.loads(line))
-        self.assertEqual(lines, [{"id": str(i)} for i in range(4)])
-        self.assertGreater(times[-1] - times[0], 0.6)
-
-    def test_events_for_who_accepts_them(self):
-        _, answer = self.open("/v1/watch?count=2", "text/event-stream")
-        self.assertEqual(answer.getheader("Content-Type"), "text/event-stream")
-        self.assertEqual(answer.read(), b'data: {"id":"0"}\n\ndata: {"id":"1"}\n\n')
-
-    def test_a_stream_without_messages(self):
-        _, answer = self.open("/v1/watch")
-        self.assertEqual((answer.status, answer.read()), (200, b""))
-        _, answer = self.open("/v1/watch?code=7&message=no")
-        self.assertEqual((answer.status, json.loads(answer.read())["grpc_status"]), (403, "PERMISSION_DENIED"))
-
-    def test_an_error_behind_the_first_message_is_the_last_line(self):
-        _, answer = self.open("/v1/watch?count=2&code=14&message=gone")
-        lines = [json.loads(line) for line in answer]
-        self.assertEqual((answer.status, lines[:2]), (200, [{"id": "0"}, {"id": "1"}]))
-        self.assertEqual((lines[2]["error"]["status"], lines[2]["error"]["detail"]), (503, "gone"))
-        _, answer = self.open("/v1/watch?count=1&code=5", "text/event-stream")
-        events = answer.read().decode().strip().split("\n\n")
-        self.assertEqual(events[0], 'data: {"id":"0"}')
-        self.assertTrue(events[1].startswith("event: error\ndata: {"), events)
-
-    def test_a_message_that_is_too_large_ends_the_stream(self):
-        _, answer = self.open("/v1/watch?count=3&size=70000")
-        self.assertEqual(answer.status, 502)
-        answer, problem = ask("POST", "/zip/shop.Orders/Fail", {"size": 5000000})
-        self.assertEqual((answer.status, problem["cause"]), (502, "bad_upstream_answer"))
-        self.assertIn("has more than 4194304 bytes", problem["detail"])
-
-    def test_a_long_stream_outlives_the_time_to_its_head(self):
-        _, answer = self.open("/lax/v1/watch?count=5000&size=2000")
-        self.assertEqual(sum(1 for _ in answer), 5000)
-
-    def test_a_reader_that_stops_stops_the_service(self):
-        connection, answer = self.open("/v1/watch?count=100000&size=20000")
-        self.assertTrue(answer.readline())
-        time.sleep(0.7)  # nothing piles up meanwhile
-        connection.close()
-
-    def test_who_leaves_cancels_the_call(self):
-        before = stats()
-        connection, answer = self.open("/v1/watch?count=1&hang=true")
-        self.assertEqual(json.loads(answer.readline()), {"id": "0"})
-        wire.wait_until(lambda: stats()["hangs"] == before["hangs"] + 1, 5, "the call to hang")
-        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        answer.close()
-        connection.close()
-        wire.wait_until(lambda: stats()["cancelled"] == before["cancelled"] + 1, 5, "the call to be cancelled")
-
-    def test_compressed_streams_come_message_by_message(self):
-        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
-        self.addCleanup(connection.close)
-        connection.request("GET", "/zip/v1/watch?count=3&size=500&pause_ms=200", headers={"Accept-Encoding": "gzip"})
-        answer = connection.getresponse()
-        self.assertEqual(answer.getheader("Content-Encoding"), "gzip")
-        unpack, lines, times = zlib.decompressobj(31), b"", []
-        while piece := answer.read1(65536):
-            lines += unpack.decompress(piece)
-            times.append(time.monotonic())
-        self.assertEqual(len(lines.splitlines()), 3)
-        self.assertGreater(times[-1] - times[0], 0.2)
-        connection.request("POST", "/zip/shop.Orders/Fail", json.dumps({"code": 5, "message": "x" * 200}),
-                           {"Accept-Encoding": "gzip", "Content-Type": "application/json"})
-        answer = connection.getresponse()
-        self.assertEqual((answer.status, answer.getheader("Content-Type")), (404, "application/problem+json"))
-        self.assertEqual(json.loads(zlib.decompress(answer.read(), 31))["grpc_status"], "NOT_FOUND")
-
-
-class Broken(unittest.TestCase):
-    """The service breaks gRPC's rules."""
-    def way(self, name, target="/broken"):
-        return ask("POST", target, {"message": name})
-
-    def test_answers_that_are_good(self):
-        for name in ("whole", "cut"):
-            self.assertEqual(self.way(name)[1], {"id": name})
-        answer, problem = self.way("trailers_only")
-        self.assertEqual((answer.status, problem["detail"]), (404, "gone \u00e4%"))
-        answer, problem = self.way("strange")
-        self.assertEqual((answer.status, problem["grpc_status"]), (500, "UNKNOWN"))
-
-    def test_answers_that_are_none(self):
-        for name, words in [("compressed", "is compressed"), ("flag", "unknown flag"), ("huge", "has more than"),
-                            ("short", "in the middle of a message"), ("two", "more than one message"), ("none", "without a message"),
-                            ("nonsense", "cannot be written as JSON"), ("utf8", "cannot be written as JSON"), ("statusless", "without a status"), ("html", "is no gRPC"),
-                            ("http503", "answered 503"), ("other", "is no gRPC")]:
-            with self.subTest(name):
-                answer, problem = self.way(name)
-                self.assertEqual((answer.status, problem["cause"]), (502, "bad_upstream_answer"), problem)
-                self.assertIn(words, problem["detail"])
-
-    def test_answers_that_never_end(self):
-        began = time.monotonic()
-        answer, problem = self.way("late")
-        self.assertEqual((answer.status, problem["grpc_status"]), (504, "DEADLINE_EXCEEDED"), problem)
-        self.assertLess(time.monotonic() - began, 3)
-
-    def test_answers_that_break_off(self):
-        answer, problem = self.way("resets")
-        self.assertEqual((answer.status, problem["grpc_status"], problem["cause"]), (503, "UNAVAILABLE", "upstream_reset"), problem)
-
-    def lines(self, name):
-        answer = running.ask("POST", "/brokenly", JSON, json.dumps({"message": name}).encode())
-        return answer, [json.loads(line) for line in answer.body.splitlines()]
-
-    def test_streams_that_break_off_say_so(self):
-        for name, status, words in [("resets", 503, "upstream_reset"), ("after", 502, "bad_upstream_answer")]:
-            with self.subTest(name):
-                answer, lines = self.lines(name)
-                self.assertEqual((answer.status, lines[0]), (200, {"id": "0"}))
-                self.assertEqual((lines[1]["error"]["status"], lines[1]["error"]["cause"]), (status, words), lines)
-
-    def test_a_service_that_is_killed_in_a_stream(self):
-        answer, lines = self.lines("dies")
-        self.assertEqual((answer.status, lines[0]), (200, {"id": "0"}))
-        self.assertEqual(lines[1]["error"]["grpc_status"], "UNAVAILABLE")
-        wire.wait_until(lambda: self.way("whole")[0].status == 200, 15, "the service to be back")
-
-
-class Reflection(unittest.TestCase):
-    def test_both_versions_describe_the_service(self):
-        for base in ("/told", "/told1"):
-            with self.subTest(base):
-                self.assertEqual(seen("GET", f"{base}/v1/orders/7?full=true"), ("Get", {"id": "7", "full": True}))
-                self.assertEqual(ask("POST", f"{base}/shop.Orders/Echo", {"id": "x"})[1], {"id": "x"})
-
-    def test_it_is_asked_again_and_its_last_word_holds(self):
-        ask("GET", "/told/v1/orders/7")
-        before = stats("/told")["reflections"]
-        wire.wait_until(lambda: stats("/told")["reflections"] > before, 5, "another question")
-        (running.folder / "dumb").touch()
-        try:
-            for _ in range(6):
-                self.assertEqual(ask("GET", "/told/v1/orders/7")[0].status, 200)
-                time.sleep(0.4)
-        finally:
-            (running.folder / "dumb").unlink()
-
-    def test_a_service_that_does_not_tell(self):
-        answer, problem = ask("GET", "/mute/v1/orders/7")
-        self.assertEqual((answer.status, problem["cause"]), (503, "policy_unavailable"))
-        self.assertIn("it has no server reflection", problem["detail"])
-        answer, problem = ask("GET", "/dead/x")
-        self.assertEqual((answer.status, problem["cause"]), (503, "policy_unavailable"))
-
-
 class Checked(unittest.TestCase):
     def said(self, old, new, code=2):
-        text = running.manifest.read_text().replace(old, new)
-        self.assertNotEqual(text, running.manifest.read_text(), old)
-        (running.folder / "wrong.yaml").write_text(text)
-        done = running.cli("check", "--manifest", "wrong.yaml")
+        text = transcoding.running.manifest.read_text().replace(old, new)
+        self.assertNotEqual(text, transcoding.running.manifest.read_text(), old)
+        (transcoding.running.folder / "wrong.yaml").write_text(text)
+        done = transcoding.running.cli("check", "--manifest", "wrong.yaml")
         self.assertEqual(done.returncode, code, done.stdout + done.stderr)
         return done.stdout + done.stderr
 
@@ -493,8 +257,8 @@ class Checked(unittest.TestCase):
                 self.assertRegex(said, r"wrong\.yaml:\d+:\d+: error: ")
 
     def test_mistakes_of_the_annotations_are_found(self):
-        proto = (HERE / "protos/shop.proto").read_text(encoding="utf-8")
-        folder = running.folder / "protos"
+        proto = (transcoding.HERE / "protos/shop.proto").read_text(encoding="utf-8")
+        folder = transcoding.running.folder / "protos"
         for old, new, words in [
                 ('get: "/v1/orders/{id}"', 'get: "/v1/orders/{ide}"', "shop.Orders/Get: {ide} of its path /v1/orders/{ide} is no field"),
                 ('get: "/v1/orders/{id}"', 'get: "v1/orders/{id}"', 'its path v1/orders/{id} must begin with "/"'),
@@ -505,16 +269,16 @@ class Checked(unittest.TestCase):
             with self.subTest(new):
                 self.assertIn(old, proto)
                 shutil.rmtree(folder, ignore_errors=True)
-                shutil.copytree(HERE / "protos", folder)
+                shutil.copytree(transcoding.HERE / "protos", folder)
                 (folder / "shop.proto").write_text(proto.replace(old, new), encoding="utf-8")
-                subprocess.run([PROTOC, f"-I{folder}", "--include_imports", f"--descriptor_set_out={running.folder / 'wrong.pb'}",
+                subprocess.run([transcoding.PROTOC, f"-I{folder}", "--include_imports", f"--descriptor_set_out={transcoding.running.folder / 'wrong.pb'}",
                                 "shop.proto"], check=True, timeout=30)
                 said = self.said("path: /v1/*, to: shop, timeout: 5s, grpc: { descriptors: shop.pb",
                                  "path: /v1/*, to: shop, timeout: 5s, grpc: { descriptors: wrong.pb")
                 self.assertIn(words, said)
 
     def test_a_set_without_its_imports_is_told(self):
-        subprocess.run([PROTOC, f"-I{HERE / 'protos'}", f"--descriptor_set_out={running.folder / 'wrong.pb'}", "shop.proto"],
+        subprocess.run([transcoding.PROTOC, f"-I{transcoding.HERE / 'protos'}", f"--descriptor_set_out={transcoding.running.folder / 'wrong.pb'}", "shop.proto"],
                        check=True, timeout=30)
         self.assertIn("make the set with protoc --include_imports",
                       self.said("/broken, to: broken, timeout: 1s, grpc: { descriptors: shop.pb",
