@@ -2,7 +2,7 @@
 """shop.Orders of protos/shop.proto for test_grpc_json.py, by Python's gRPC, on $PORT. $SET is the descriptor set.
 
 Most methods answer with what they have seen. Watch, Fail and Left do what their request (a Script) says; Stats tells how many
-calls hang and how many of them were cancelled. REFLECTION=v1 or v1alpha: says its descriptors, one file an answer; $CONTROL/dumb: not now.
+calls hang and how many of them were cancelled. UNAVAILABLE=INSTANCE: that one does not serve. REFLECTION=v1 or v1alpha: says its descriptors, one file an answer; $CONTROL/dumb: not now.
 """
 import concurrent.futures
 import json
@@ -39,6 +39,8 @@ def count(key):
 
 def seen(name):
     def act(request, context):
+        if os.environ.get("UNAVAILABLE") == os.environ.get("INSTANCE", "?"):
+            context.abort(grpc.StatusCode.UNAVAILABLE, "this instance does not serve")
         metadata = {key: value for key, value in context.invocation_metadata() if isinstance(value, str)}
         context.send_initial_metadata([("x-service", "shop")])
         context.set_trailing_metadata([("x-trailing", "t")])

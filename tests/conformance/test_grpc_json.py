@@ -210,6 +210,10 @@ class Statuses(unittest.TestCase):
         self.assertEqual(answer.status, 504, problem)
         self.assertLess(time.monotonic() - began, 4)
 
+    def test_what_may_be_sent_twice_is_so_by_the_method_of_http(self):
+        self.assertEqual([ask("GET", "/twice/v1/orders/7")[0].status for _ in range(20)], [200] * 20)
+        self.assertEqual(set(ask("PATCH", "/twice/v1/orders/7", {})[0].status for _ in range(20)), {200, 503})
+
     def test_refusals_of_our_own_stay_problem_details(self):
         answer, problem = ask("GET", "/dead")
         self.assertEqual((answer.status, problem["cause"]), (502, "upstream_connect_failed"), problem)

@@ -33,6 +33,7 @@ gateway:
     - { path: /told/*, to: told, rewrite: /*, grpc: { descriptors: reflection, refresh: 1s } }
     - { path: /told1/*, to: told1, rewrite: /*, grpc: { descriptors: reflection, services: [shop.Orders] } }
     - { path: /mute/*, to: shop, rewrite: /*, timeout: 3s, grpc: { descriptors: reflection } }
+    - { path: /twice/*, to: twice, rewrite: /*, grpc: { descriptors: shop.pb } }
     - { path: /dead, to: dead, grpc: { descriptors: shop.pb, method: shop.Orders/Get } }
     - { path: /dead/*, to: dead, grpc: { descriptors: reflection } }
     - { path: /broken, to: broken, timeout: 1s, grpc: { descriptors: shop.pb, method: shop.Orders/Fail } }
@@ -43,6 +44,8 @@ contexts:
     told: { run: "<python> <service>", protocol: http2, health: { tcp: true }, env: { SET: shop.pb, REFLECTION: v1alpha, CONTROL: . } }
     told1: { run: "<python> <service>", protocol: http2, health: { tcp: true }, env: { SET: shop.pb, REFLECTION: v1 } }
     broken: { run: "node <broken>", protocol: http2, health: { tcp: true }, breaker: { enabled: false }, outlier: { enabled: false } }
+    twice: { run: "<python> <service>", protocol: http2, replicas: 2, health: { tcp: true }, env: { SET: shop.pb, UNAVAILABLE: twice-1 },
+             retry: { budget: 100% }, breaker: { enabled: false }, outlier: { enabled: false } }
     dead: { address: "127.0.0.1:9", protocol: http2, health: { none: true } }
 """
 JSON = [("Content-Type", "application/json")]

@@ -18,6 +18,7 @@ enum class FieldNames : uint8_t { json, proto };
 
 struct GrpcConfig {
     static constexpr const char* kReflection = "reflection";
+    static constexpr size_t kMostGrowth = 8;  // of a message that becomes JSON
 
     manifest::Position at;
     manifest::Located<std::string> descriptors;            // a file, or kReflection
@@ -34,7 +35,8 @@ struct GrpcConfig {
     [[nodiscard]] JsonRules rules() const {
         return {.defaults = defaults,
                 .proto_names = names == FieldNames::proto,
-                .ignore_unknown = unknown == UnknownNames::ignore};
+                .ignore_unknown = unknown == UnknownNames::ignore,
+                .most = kMostGrowth * most};
     }
 };
 

@@ -1,7 +1,7 @@
 // The other direction of schema.h: messages of a service as JSON, and the details of its errors.
 #include <fmt/format.h>
 #include <google/protobuf/any.pb.h>
-#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/unknown_field_set.h>
 #include <google/protobuf/util/json_util.h>
 
@@ -20,13 +20,35 @@ constexpr size_t kMostDetails = 32;
 
 std::string url_of(std::string_view type) { return fmt::format("{}/{}", kTypeUrl, type); }
 
+// A string that ends somewhere: of a few bytes of empty messages JSON makes a lot.
+class Bounded final : public pb::io::ZeroCopyOutputStream {
+  public:
+    Bounded(std::string& text, size_t most) : text_(&text), stream_(&text), most_(most) {}
+    bool Next(void** data, int* size) override {
+        full_ = full_ || text_->size() > most_;
+        return !full_ && stream_.Next(data, size);
+    }
+    void BackUp(int count) override { stream_.BackUp(count); }
+    int64_t ByteCount() const override { return stream_.ByteCount(); }
+    [[nodiscard]] bool full() const { return full_; }
+
+  private:
+    std::string* text_;
+    pb::io::StringOutputStream stream_;
+    size_t most_;
+    bool full_ = false;
+};
+
 std::expected<std::string, std::string> to_json(pb::util::TypeResolver& resolver, const std::string& url,
                                                 std::string_view bytes, const JsonRules& rules) {
     pb::util::JsonPrintOptions options;
     options.always_print_primitive_fields = rules.defaults;
     options.preserve_proto_field_names = rules.proto_names;
     std::string json;
-    const auto written = pb::util::BinaryToJsonString(&resolver, url, std::string{bytes}, &json, options);
+    pb::io::ArrayInputStream in{bytes.data(), static_cast<int>(bytes.size())};
+    Bounded out{json, rules.most};
+    const auto written = pb::util::BinaryToJsonStream(&resolver, url, &in, &out, options);
+    if (out.full()) return std::unexpected(fmt::format("it becomes more than {} bytes", rules.most));
     if (written.ok()) return json;
     return std::unexpected(base::printable(std::string_view{written.message().data(), written.message().size()}, 200));
 }
@@ -72,11 +94,13 @@ Document detail_of(pb::util::TypeResolver& own, const pb::DescriptorPool& pool, 
 std::expected<std::string, std::string> GrpcSchema::decode(const GrpcMethod& method, const std::string& response_body,
                                                            std::string_view message, const JsonRules& rules) const {
     const pb::Descriptor& type = *method.descriptor->output_type();
-    // What writes JSON passes over bytes that are no message.
+    // What writes JSON passes over bytes that are no message, and writes a field twice that is twice among them: it
+    // gets them in order.
     const std::unique_ptr<pb::Message> parsed{pool_->prototypes.at(&type)->New()};
-    if (!parsed->ParsePartialFromArray(message.data(), static_cast<int>(message.size())))
-        return std::unexpected("its bytes are none");
-    auto json = to_json(*pool_->resolver, url_of(type.full_name()), message, rules);
+    const bool good = parsed->ParsePartialFromArray(message.data(), static_cast<int>(message.size()));
+    std::string ordered;
+    if (!good || !parsed->SerializePartialToString(&ordered)) return std::unexpected("its bytes are none");
+    auto json = to_json(*pool_->resolver, url_of(type.full_name()), ordered, rules);
     if (!json || response_body.empty()) return json;
     const pb::FieldDescriptor* const field = find_field(type, response_body);
     if (field == nullptr) return json;

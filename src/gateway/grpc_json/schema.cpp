@@ -5,10 +5,8 @@
 #include <google/protobuf/unknown_field_set.h>
 #include <google/protobuf/util/type_resolver_util.h>
 
-#include <map>
-#include <set>
-
 #include "base/text.h"
+#include "gateway/grpc_json/descriptor_files.h"
 #include "gateway/grpc_json/schema_pool.h"
 
 namespace tl::gateway {
@@ -19,61 +17,6 @@ namespace {
 
 constexpr int kHttpExtension = 72295728;  // (google.api.http) of MethodOptions: google/api/annotations.proto
 constexpr size_t kMostRules = 32;         // of one method
-
-class FirstError final : public pb::DescriptorPool::ErrorCollector {
-  public:
-    void AddError(const std::string& file, const std::string& element, const pb::Message* /*descriptor*/,
-                  ErrorLocation /*where*/, const std::string& message) override {
-        if (text.empty()) text = fmt::format("{}: {}: {}", file, element, message);
-    }
-    std::string text;
-};
-
-using Files = std::map<std::string, pb::FileDescriptorProto>;
-
-// The file and, before it, all that it imports.
-class Builder {
-  public:
-    Builder(pb::DescriptorPool& pool, Files files) : pool_(&pool), files_(std::move(files)) {}
-
-    std::expected<std::vector<const pb::FileDescriptor*>, std::string> run() {
-        std::vector<const pb::FileDescriptor*> built;
-        for (const auto& [name, file] : files_) {
-            if (auto wrong = add(name, 0); !wrong.empty()) return std::unexpected(std::move(wrong));
-            built.push_back(pool_->FindFileByName(name));
-        }
-        return built;
-    }
-
-  private:
-    static constexpr int kMostDepth = 256;
-
-    // What is wrong; "" if nothing is.
-    std::string add(const std::string& name, int depth) {
-        if (pool_->FindFileByName(name) != nullptr) return {};
-        if (depth > kMostDepth || !under_way_.insert(name).second) return name + " imports itself";
-        pb::FileDescriptorProto own;
-        const auto found = files_.find(name);
-        if (found == files_.end()) {
-            // Types that every installation of protobuf brings along.
-            const pb::FileDescriptor* const known = pb::DescriptorPool::generated_pool()->FindFileByName(name);
-            if (known == nullptr) return fmt::format("{} is imported and not there", name);
-            known->CopyTo(&own);
-        }
-        const pb::FileDescriptorProto& file = found == files_.end() ? own : found->second;
-        for (const std::string& import : file.dependency()) {
-            if (auto wrong = add(import, depth + 1); !wrong.empty()) return wrong;
-        }
-        FirstError error;
-        if (pool_->BuildFileCollectingErrors(file, &error) == nullptr) return error.text;
-        under_way_.erase(name);
-        return {};
-    }
-
-    pb::DescriptorPool* pool_;
-    Files files_;
-    std::set<std::string> under_way_;
-};
 
 // ---- google.api.HttpRule (google/api/http.proto): its fields are read by number, so that nobody needs its .proto.
 
@@ -202,14 +145,14 @@ std::expected<GrpcSchemaPtr, std::string> GrpcSchema::of_files(const std::vector
     // What libprotobuf has to say of bad input comes back as values.
     [[maybe_unused]] static const auto silent = pb::SetLogHandler(nullptr);
     if (files.size() > kMostFiles) return std::unexpected(fmt::format("it has more than {} files", kMostFiles));
-    Files all;
+    DescriptorFiles all;
     for (const std::string& bytes : files) {
         pb::FileDescriptorProto file;
         if (!file.ParseFromString(bytes)) return std::unexpected("one of its files is no descriptor");
         all.try_emplace(file.name(), std::move(file));
     }
     auto pool = std::make_unique<Pool>();
-    auto built = Builder{pool->pool, std::move(all)}.run();
+    auto built = build_files(pool->pool, std::move(all));
     if (!built) return std::unexpected(std::move(built.error()));
     pool->resolver.reset(pb::util::NewTypeResolverForDescriptorPool(kTypeUrl, &pool->pool));
     std::shared_ptr<GrpcSchema> made{new GrpcSchema(std::move(pool))};

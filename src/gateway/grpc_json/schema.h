@@ -41,6 +41,7 @@ struct JsonRules {
     bool defaults = false;        // fields with their default value are written
     bool proto_names = false;     // order_id, not orderId
     bool ignore_unknown = false;  // names that no field has are passed over
+    size_t most = 32 << 20;       // bytes of JSON that a message may become
 };
 
 // Where the fields of one request come from. A field's path is "name" or "author.name".

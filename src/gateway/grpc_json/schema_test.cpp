@@ -48,6 +48,12 @@ TEST(GrpcSchema, that_cannot_be_used_says_why) {
     EXPECT_EQ(error_of({file_bytes(R"(name: "a.proto" dependency: "b.proto")"),
                         file_bytes(R"(name: "b.proto" dependency: "a.proto")")}),
               "a.proto imports itself");
+    // Servers in JavaScript do not name what they import.
+    const std::string uses = R"(name: "a.proto" package: "a" message_type { name: "A" field { name: "b" number: 1
+        label: LABEL_OPTIONAL type: TYPE_MESSAGE type_name: ".b.B" } field { name: "t" number: 2
+        label: LABEL_OPTIONAL type: TYPE_MESSAGE type_name: "google.protobuf.Timestamp" } })";
+    EXPECT_EQ(error_of({file_bytes(uses), file_bytes(R"(name: "b.proto" package: "b" message_type { name: "B" })")}),
+              "");
     const std::string twice = R"(name: "a.proto" message_type { name: "A" } message_type { name: "A" })";
     EXPECT_TRUE(error_of({file_bytes(twice)}).contains("already defined")) << error_of({file_bytes(twice)});
 }
@@ -101,6 +107,29 @@ TEST(GrpcSchema, refuses_bytes_that_are_no_message) {
     EXPECT_EQ(schema->decode(method, "tags", "", {}).value(), "[]");
     EXPECT_EQ(schema->decode(method, "main", "", {}).value(), "null");
     EXPECT_EQ(schema->decode(method, "totalCents", "", {}).value(), "\"0\"");
+}
+
+TEST(GrpcSchema, writes_a_field_once_however_its_bytes_come) {
+    const GrpcSchemaPtr schema = shop_schema();
+    const std::string bytes =
+        "\x0a\x01"
+        "a"
+        "\x3a\x01"
+        "x"
+        "\x0a\x01"
+        "b"
+        "\x3a\x01"
+        "y";
+    EXPECT_EQ(schema->decode(schema->methods().front(), "", bytes, {}).value(), R"({"id":"b","tags":["x","y"]})");
+}
+
+TEST(GrpcSchema, bounds_the_json_that_a_message_becomes) {
+    const GrpcSchemaPtr schema = shop_schema();
+    std::string items;
+    for (int i = 0; i < 20000; ++i) items += std::string("\x1a\0", 2);
+    const JsonRules small{.defaults = true, .most = 100'000};
+    EXPECT_EQ(schema->decode(schema->methods().front(), "", items, small).error(), "it becomes more than 100000 bytes");
+    EXPECT_TRUE(schema->decode(schema->methods().front(), "", items, {.defaults = true}));
 }
 
 TEST(GrpcMapping, finds_the_method_of_a_path) {

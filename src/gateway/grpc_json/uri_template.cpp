@@ -80,7 +80,8 @@ class UriTemplate::Parser {
 std::expected<UriTemplate, std::string> UriTemplate::parse(std::string_view text) { return Parser{text}.run(); }
 
 bool UriTemplate::exact() const {
-    return std::ranges::all_of(segments_, [](const Segment& one) { return one.kind == Kind::literal; });
+    return variables_.empty() &&
+           std::ranges::all_of(segments_, [](const Segment& one) { return one.kind == Kind::literal; });
 }
 
 std::string UriTemplate::shape() const {

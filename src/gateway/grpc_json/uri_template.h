@@ -24,7 +24,7 @@ class UriTemplate {
     };
     [[nodiscard]] const std::vector<Variable>& variables() const { return variables_; }
     [[nodiscard]] const std::string& text() const { return text_; }
-    // Only literals: one path, that is text().
+    // No variables and only literals: one path, that is text().
     [[nodiscard]] bool exact() const;
     // What it matches, whatever its variables are called: of two templates with the same shape one never gets a call.
     [[nodiscard]] std::string shape() const;

@@ -31,6 +31,8 @@ TEST(UriTemplate, matches_what_its_grammar_says) {
     EXPECT_EQ(matched("/v1/{path=**}", "/v1"), "yes|");
     EXPECT_EQ(matched("/v1/{path=files/**}", "/v1/files"), "yes|files");
     EXPECT_EQ(matched("/v1/*/x", "/v1/a/x"), "yes");
+    EXPECT_EQ(matched("/v1/{kind=shops}", "/v1/shops"), "yes|shops");
+    EXPECT_FALSE(UriTemplate::parse("/v1/{kind=shops}")->exact());
     EXPECT_EQ(matched("/**", "/"), "yes");
     EXPECT_EQ(matched("/", "/"), "yes");
     EXPECT_EQ(matched("/", "/x"), "no");
