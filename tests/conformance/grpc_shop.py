@@ -20,7 +20,7 @@ POOL = descriptor_pool.DescriptorPool()
 for one in SET.file:
     POOL.Add(one)
 FACTORY = message_factory.MessageFactory(POOL)
-stats = {"hangs": 0, "cancelled": 0, "reflections": 0}
+stats = {"hangs": 0, "cancelled": 0, "reflections": 0, "sent": 0}
 lock = threading.Lock()
 
 
@@ -87,6 +87,7 @@ def watch(script, context):
         if number and script.pause_ms:
             time.sleep(script.pause_ms / 1000)
         yield Order(id=str(number), tags=["x" * script.size] if script.size else [])
+        count("sent")
     end(script, context)
 
 

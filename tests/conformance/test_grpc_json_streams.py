@@ -2,6 +2,8 @@
 """Answers of gRPC as JSON through the real binary: streams, services that break gRPC's rules or die, reflection."""
 import http.client
 import json
+import pathlib
+import re
 import shutil
 import socket
 import struct
@@ -69,9 +71,20 @@ class Streams(unittest.TestCase):
         self.assertEqual(sum(1 for _ in answer), 5000)
 
     def test_a_reader_that_stops_stops_the_service(self):
+        status = pathlib.Path(f"/proc/{transcoding.running.process.pid}/status")
+        memory = lambda: int(re.search(r"VmRSS:\s+(\d+)", status.read_text(encoding="ascii"))[1])
+        before, sent = memory(), stats()["sent"]
         connection, answer = self.open("/v1/watch?count=100000&size=20000")
         self.assertTrue(answer.readline())
-        time.sleep(0.7)  # nothing piles up meanwhile
+        time.sleep(1)
+        first = stats()["sent"]
+        time.sleep(1)
+        last = stats()["sent"]
+        self.assertEqual(first, last, "it goes on sending")
+        self.assertLess(last - sent, 2000)
+        self.assertLess(memory() - before, 40 << 10)
+        connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        answer.close()
         connection.close()
 
     def test_who_leaves_cancels_the_call(self):
