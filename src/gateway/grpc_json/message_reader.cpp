@@ -49,6 +49,7 @@ void MessageReader::read(const Document& from, Message& to, const std::string& a
     std::set<int> seen;
     std::set<const pb::OneofDescriptor*> chosen;
     for (const auto& [name, value] : from.items()) {
+        if (wrong_.size() == GrpcSchema::kMostWrong) return;
         const Field* const field = find_field(type, name);
         if (field == nullptr) {
             const std::string shown = base::printable(below(at, name), 100);
@@ -232,7 +233,9 @@ void MessageReader::put_enum(const Field& field, const Document& from, Message& 
     if (number && (open || type.FindValueByNumber(*number) != nullptr)) return put_enum_value(field, *number, to);
     std::vector<std::string> names;
     for (int i = 0; i < type.value_count(); ++i) names.push_back(type.value(i)->name());
-    const std::string_view near = from.is_string() ? base::nearest(from.get_ref<const std::string&>(), names) : "";
+    const std::string_view near = from.is_string() && from.get_ref<const std::string&>().size() <= kMostMeant
+                                      ? base::nearest(from.get_ref<const std::string&>(), names)
+                                      : "";
     complain(fmt::format("\"{}\" must be one of {}{}", at, type.full_name(),
                          near.empty() ? "" : fmt::format("; did you mean {}?", near)));
 }

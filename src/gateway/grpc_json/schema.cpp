@@ -119,6 +119,7 @@ const pb::FieldDescriptor* find_field(const pb::Descriptor& message, std::string
 }
 
 std::string nearest_field(const pb::Descriptor& message, std::string_view name) {
+    if (name.size() > kMostMeant) return {};
     std::vector<std::string> names;
     for (int i = 0; i < message.field_count(); ++i) names.push_back(message.field(i)->json_name());
     const std::string_view near = base::nearest(name, names);

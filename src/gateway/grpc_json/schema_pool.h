@@ -19,6 +19,9 @@ struct GrpcSchema::Pool {
     std::unordered_map<const google::protobuf::Descriptor*, const google::protobuf::Message*> prototypes;
 };
 
+// Longer names are nobody's mistake in typing, and comparing them costs time.
+inline constexpr size_t kMostMeant = 64;
+
 inline constexpr const char* kTypeUrl = "type.googleapis.com";
 
 // The types of google.rpc that describe errors, for details of services that do not describe them.
