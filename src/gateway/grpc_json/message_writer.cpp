@@ -104,9 +104,10 @@ std::expected<std::string, std::string> GrpcSchema::decode(const GrpcMethod& met
     if (!json || response_body.empty()) return json;
     const pb::FieldDescriptor* const field = find_field(type, response_body);
     if (field == nullptr) return json;
-    Document whole = Document::parse(*json, nullptr, false);
-    const auto found = whole.find(rules.proto_names ? field->name() : field->json_name());
-    return write_json(found == whole.end() ? default_of(*field) : *found);
+    auto whole = read_json(*json);
+    if (!whole) return std::unexpected(std::move(whole.error().context));
+    const auto found = whole->find(rules.proto_names ? field->name() : field->json_name());
+    return write_json(found == whole->end() ? default_of(*field) : *found);
 }
 
 Document GrpcSchema::details(std::string_view status) const {
