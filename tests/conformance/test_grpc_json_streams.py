@@ -1,5 +1,6 @@
 # deadline: 180
 """Answers of gRPC as JSON through the real binary: streams, services that break gRPC's rules or die, reflection."""
+import concurrent.futures
 import http.client
 import json
 import pathlib
@@ -190,6 +191,13 @@ class Reflection(unittest.TestCase):
             with self.subTest(base):
                 self.assertEqual(seen("GET", f"{base}/v1/orders/7?full=true"), ("Get", {"id": "7", "full": True}))
                 self.assertEqual(ask("POST", f"{base}/shop.Orders/Echo", {"id": "x"})[1], {"id": "x"})
+
+    def test_of_many_first_requests_one_asks(self):
+        before = stats("/told1")["reflections"]
+        with concurrent.futures.ThreadPoolExecutor(30) as clients:
+            answers = list(clients.map(lambda _: ask("GET", "/crowd/v1/orders/7")[0].status, range(60)))
+        self.assertEqual(answers, [200] * 60)
+        self.assertLess(stats("/told1")["reflections"] - before, 10)
 
     def test_it_is_asked_again_and_its_last_word_holds(self):
         ask("GET", "/told/v1/orders/7")

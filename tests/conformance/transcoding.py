@@ -32,6 +32,7 @@ gateway:
     - { path: /zip/*, to: shop, rewrite: /*, grpc: { descriptors: shop.pb }, policies: { compress: { least: 0B, types: ["application/*"] } } }
     - { path: /told/*, to: told, rewrite: /*, grpc: { descriptors: reflection, refresh: 1s } }
     - { path: /told1/*, to: told1, rewrite: /*, grpc: { descriptors: reflection, services: [shop.Orders] } }
+    - { path: /crowd/*, to: told1, rewrite: /*, grpc: { descriptors: reflection, services: [shop.Orders], refresh: 1h } }
     - { path: /mute/*, to: shop, rewrite: /*, timeout: 3s, grpc: { descriptors: reflection } }
     - { path: /twice/*, to: twice, rewrite: /*, grpc: { descriptors: shop.pb } }
     - { path: /dead, to: dead, grpc: { descriptors: shop.pb, method: shop.Orders/Get } }

@@ -112,7 +112,10 @@ void add_query(const GrpcBinding& binding, bool ignore_unknown, RequestContext& 
         const std::string_view pair = query.substr(0, query.find('&'));
         query.remove_prefix(std::min(query.size(), pair.size() + 1));
         if (pair.empty()) continue;
-        if (count == kMostParameters) return wrong.emplace_back("the query has too many parameters"), void();
+        if (count == kMostParameters) {
+            wrong.emplace_back("the query has too many parameters");
+            return;
+        }
         const size_t equals = std::min(pair.find('='), pair.size());
         const std::string name{decode_percent(pair.substr(0, equals), Plus::space, context.arena)};
         const std::string_view value = pair.substr(std::min(pair.size(), equals + 1));

@@ -135,27 +135,26 @@ class GrpcMapping::Maker {
     }
 
     void add_rule(const GrpcMethod& method, const HttpRule& rule) {
+        bool good = true;
         const auto complain = [&](const std::string& what) {
             say(Severity::error, place_of(method), fmt::format("{}: {}", method.name, what));
+            good = false;
         };
         auto path = UriTemplate::parse(rule.path);
         if (!path) return complain(fmt::format("its path {} {}", rule.path, path.error()));
-        bool good = true;
         for (const UriTemplate::Variable& one : path->variables()) {
             const std::string why = GrpcSchema::judge_field(method, one.field, GrpcSchema::Takes::one_text);
-            if (!why.empty())
-                complain(fmt::format("{{{}}} of its path {} {}", one.field, rule.path, why)), good = false;
+            if (!why.empty()) complain(fmt::format("{{{}}} of its path {} {}", one.field, rule.path, why));
         }
         if (!rule.body.empty() && rule.body != "*") {
             const std::string why = rule.body.contains('.')
                                         ? "must be a field of the request itself"
                                         : GrpcSchema::judge_field(method, rule.body, GrpcSchema::Takes::anything);
-            if (!why.empty()) complain(fmt::format("its body \"{}\" {}", rule.body, why)), good = false;
+            if (!why.empty()) complain(fmt::format("its body \"{}\" {}", rule.body, why));
         }
         if (!rule.response_body.empty()) {
             const std::string why = GrpcSchema::judge_answer_field(method, rule.response_body);
-            if (!why.empty())
-                complain(fmt::format("its response_body \"{}\" {}", rule.response_body, why)), good = false;
+            if (!why.empty()) complain(fmt::format("its response_body \"{}\" {}", rule.response_body, why));
         }
         if (!good) return;
         if (made_->bindings_.size() == kMostBindings) return complain("there are too many bindings");
