@@ -146,6 +146,17 @@ void check_ports(const Manifest& manifest, Diagnostics& diagnostics) {
     }
 }
 
+// gRPC is HTTP/2.
+void check_grpc_service(const Manifest& manifest, const gateway::RouteConfig& route, Diagnostics& diagnostics) {
+    for (const NamedService& service : services_of(manifest)) {
+        if (service.name->value != route.to.value) continue;
+        if (service.config->mesh.traffic.protocol == proxy::Protocol::http2) return;
+        diagnostics.error(route.grpc->at,
+                          fmt::format("\"{}\" does not speak gRPC: it has no protocol: http2", route.to.value),
+                          fmt::format("write protocol: http2 beside \"{}\"", route.to.value));
+    }
+}
+
 void check_all_policies(const Manifest& manifest, const std::string& folder, const Names& names,
                         Diagnostics& diagnostics) {
     gateway::PolicyCheck check{.services = names,
@@ -165,6 +176,10 @@ void check_all_policies(const Manifest& manifest, const std::string& folder, con
             };
             const bool safe = route.methods.empty() || takes("GET") || takes("HEAD");
             gateway::check_graphql(*route.graphql, folder, *path, safe, diagnostics);
+        }
+        if (route.grpc) {
+            check_grpc_service(manifest, route, diagnostics);
+            gateway::check_grpc(*route.grpc, folder, *path, route.rewrite ? route.rewrite->value : "", diagnostics);
         }
         check.path = nullptr;
     }

@@ -65,6 +65,12 @@ void check_target(const RouteConfig& route, manifest::Position at, manifest::Dia
                           "\"endpoint\" is the service's path");
     if (route.graphql && route.version)
         diagnostics.error(route.version->at, "\"version\" does nothing beside \"graphql\"", "take it out");
+    if (route.grpc && (route.join || route.graphql))
+        diagnostics.error(route.grpc->at, "a route has one of \"join\", \"graphql\" and \"grpc\"",
+                          "take the others out");
+    if (route.grpc && route.grpc->method && route.rewrite)
+        diagnostics.error(route.rewrite->at, "\"rewrite\" does nothing beside a \"method\" of gRPC",
+                          "the method is the service's path");
     if (!route.join) return;
     if (!route.to.value.empty())
         diagnostics.error(route.to.at, "a route has either \"to\" or \"join\"", "take one of them out");
@@ -98,6 +104,8 @@ const Object<RouteConfig>& route_schema() {
             .default_is("required, unless there is `join`")
             .field("graphql", &RouteConfig::graphql, graphql_schema())
             .doc("The service speaks GraphQL: it is asked with a stored operation, and its data are the answer.")
+            .field("grpc", &RouteConfig::grpc, grpc_schema())
+            .doc("The service speaks gRPC, the clients JSON.")
             .field("join", &RouteConfig::join, join_schema())
             .doc("Instead of one service: an answer made of calls to several.")
             .default_is("none")

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gateway/graphql/config.h"
+#include "gateway/grpc_json/config.h"
 #include "gateway/join/config.h"
 #include "gateway/policies/policies.h"
 #include "gateway/policies/redis_config.h"
@@ -33,6 +34,7 @@ struct RouteConfig {
     manifest::Located<std::string> to;  // "" with `join`
     std::optional<JoinConfig> join;
     std::optional<GraphqlConfig> graphql;
+    std::optional<GrpcConfig> grpc;
     std::optional<manifest::Located<std::string>> version;  // of that service
     std::optional<manifest::Located<std::string>> rewrite;
     int priority = 0;

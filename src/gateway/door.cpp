@@ -6,6 +6,7 @@
 #include "gateway/client_certificate.h"
 #include "gateway/forwarded.h"
 #include "gateway/graphql/filter.h"
+#include "gateway/grpc_json/filter.h"
 #include "gateway/identity_headers.h"
 #include "gateway/join/filter.h"
 #include "gateway/policies/chain.h"
@@ -122,6 +123,11 @@ proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context
         if (one.graphql) {
             filters.push_back(
                 make_graphql_filter(*one.graphql, one.to.value, route.rule.path, policy_context, config.limits.body));
+        }
+        if (one.grpc) {
+            filters.push_back(make_grpc_filter(*one.grpc, one.to.value, route.rule.path,
+                                               one.rewrite ? one.rewrite->value : "", policy_context,
+                                               config.limits.body));
         }
         if (one.join) filters.push_back(make_join_filter(*one.join, policy_context, config.limits.body));
         proxy::set_filters(route, std::move(filters));

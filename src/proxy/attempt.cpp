@@ -324,7 +324,9 @@ rt::Task<base::Result<void>> Attempt::end_broken(base::Error broken) {
 // How long the next piece of the answer is waited for. A request that breaks off ends a call, and nothing else.
 rt::Wait Attempt::silence() {
     rt::Cancel& cancel = context_->grpc ? stop_ : context_->exchange->cancel();
-    return rt::this_loop().within(context_->route->traffic.stream_idle, &cancel).until(context_->call_deadline);
+    const bool whole = context_->transcoding != nullptr && context_->transcoding->unary();
+    const rt::Wait wait = rt::this_loop().within(context_->route->traffic.stream_idle, &cancel);
+    return wait.until(whole ? std::min(all_->wait.deadline, context_->call_deadline) : context_->call_deadline);
 }
 
 // The answer is silent, but the request is not: such is a call in which only the client has something to say.

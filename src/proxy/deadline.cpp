@@ -83,8 +83,10 @@ void tell_deadline(RequestContext& context, base::TimePoint deadline, base::Time
     codec::HeaderTable& headers = context.head().headers;
     const base::Duration left = deadline > now ? deadline - now : base::Duration{};
     headers.set(Field::x_request_timeout, write_number(static_cast<uint64_t>(left / 1ms), "ms", context.arena));
-    if (context.call_deadline == base::kNever) return;
-    const base::Duration of_call = context.call_deadline > now ? context.call_deadline - now : base::Duration{};
+    const bool whole = context.transcoding != nullptr && context.transcoding->unary();
+    const base::TimePoint by = whole ? std::min(deadline, context.call_deadline) : context.call_deadline;
+    if (by == base::kNever) return;
+    const base::Duration of_call = by > now ? by - now : base::Duration{};
     headers.set(Field::grpc_timeout, write_grpc_timeout(of_call, context.arena));
 }
 

@@ -46,8 +46,8 @@ class Filter {
     [[nodiscard]] virtual Verdict on_body(RequestContext& /*context*/, std::string& /*body*/) const {
         return Verdict::proceed;
     }
-    // Answers in the service's place: the last filter of a route that has no other service. `body` is the gathered one.
-    // Says refuse or reply, or proceed to leave it to the service.
+    // Answers in the service's place, or says what the service is to be asked: the last filter of a route. `body` is
+    // the gathered one. Says refuse or reply; or proceed to leave it to the service, which then gets what `body` holds.
     [[nodiscard]] virtual bool answers() const { return false; }
     [[nodiscard]] virtual rt::Task<Verdict> answer(RequestContext& /*context*/, std::string& /*body*/) const {
         co_return Verdict::proceed;

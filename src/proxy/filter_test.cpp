@@ -135,6 +135,113 @@ class Joins final : public Filter {
     }
 };
 
+// Asks the service for something else than the client does, with a body of its own.
+class Asks final : public Filter {
+  public:
+    std::string_view name() const override { return "asks"; }
+    bool answers() const override { return true; }
+    rt::Task<Verdict> answer(RequestContext& context, std::string& body) const override {
+        context.head().method_text = "POST";
+        context.upstream_target = "/asked";
+        body = "made of " + std::to_string(body.size());
+        co_return Verdict::proceed;
+    }
+};
+
+// Holds the head until something has come, tells trailers in the body, and says a last word when it fails.
+class Tells final : public Filter {
+  public:
+    std::string_view name() const override { return "tells"; }
+    bool transforms() const override { return true; }
+    std::unique_ptr<BodyTransform> body_transform(RequestContext& /*context*/, uint16_t /*status*/,
+                                                  codec::HeaderTable& /*headers*/) const override {
+        return std::make_unique<Transform>();
+    }
+
+  private:
+    class Transform final : public BodyTransform {
+      public:
+        base::Result<void> feed(std::string_view data, bool end, std::string& out) override {
+            if (data.contains("poison")) {
+                out += begun_ ? "last word" : "";
+                return base::fail(base::Code::invalid, "poison");
+            }
+            begun_ = begun_ || !data.empty();
+            out += data;
+            if (end) out += end_;
+            return {};
+        }
+        bool take_trailers(const codec::HeaderTable& trailers) override {
+            const codec::Header* const field = trailers.find("X-End");
+            if (field != nullptr) end_ = field->value;
+            return true;
+        }
+        bool holds_head() const override { return !begun_; }
+        void finish_head(uint16_t& status, codec::HeaderTable& /*headers*/) override { status = begun_ ? 201 : 202; }
+
+      private:
+        std::string end_ = "nothing";
+        bool begun_ = false;
+    };
+};
+
+TEST(Filter, one_that_answers_may_say_what_the_service_is_asked) {
+    Stand stand;
+    stand.filters = {std::make_shared<Asks>()};
+    stand.run([](Stand& s) -> rt::Task<void> {
+        RawService service{std::string{kOk}};
+        s.use({service.address});
+        const auto without = co_await s.ask("GET");
+        EXPECT_EQ(without.body, "ok");
+        EXPECT_NE(service.heads.find("POST /asked HTTP/1.1"), std::string::npos) << service.heads;
+        EXPECT_NE(service.heads.find("Content-Length: 9"), std::string::npos) << service.heads;
+        co_await service.stop();
+        RawService breaks{""};
+        RawService again{std::string{kOk}};
+        s.use({breaks.address, again.address});
+        // The client's GET may be sent twice, whatever the service gets.
+        for (int i = 0; i < 8; ++i) {
+            const auto answer = co_await s.ask("GET");
+            EXPECT_EQ(answer.body, "ok");
+        }
+        EXPECT_GT(breaks.requests, 0);
+        co_await breaks.stop();
+        co_await again.stop();
+    });
+}
+
+TEST(Filter, a_transform_tells_trailers_and_the_head_waits_for_what_it_says) {
+    Stand stand;
+    stand.filters = {std::make_shared<Brackets>("[]", false), std::make_shared<Tells>()};
+    stand.run([](Stand& s) -> rt::Task<void> {
+        const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-End\r\n\r\n";
+        RawService trailers{chunked + "2\r\nok\r\n0\r\nX-End: told\r\n\r\n"};
+        s.use({trailers.address});
+        const auto answer = co_await s.ask("GET");
+        EXPECT_EQ(answer.status, 201);
+        EXPECT_EQ(answer.body, "[oktold]");
+        EXPECT_TRUE(answer.trailers.empty());
+        co_await trailers.stop();
+        RawService empty{chunked + "0\r\n\r\n"};
+        s.use({empty.address});
+        const auto held = co_await s.ask("GET");
+        EXPECT_EQ(held.status, 202);
+        EXPECT_EQ(held.body, "[nothing]");
+        co_await empty.stop();
+        RawService poison{chunked + "2\r\nok\r\n6\r\npoison\r\n0\r\n\r\n"};
+        s.use({poison.address});
+        const auto failed = co_await s.ask("GET");
+        EXPECT_EQ(failed.status, 201);
+        EXPECT_EQ(failed.body, "[oklast word]");
+        co_await poison.stop();
+        RawService early{chunked + "6\r\npoison\r\n0\r\n\r\n"};
+        s.use({early.address});
+        const auto refused = co_await s.ask("GET");
+        EXPECT_EQ(refused.status, 502);
+        co_await early.stop();
+    });
+}
+
 TEST(Filter, one_that_waits_lets_the_next_go_on_afterwards) {
     Stand stand;
     stand.filters = {std::make_shared<Marks>("a"), std::make_shared<Waits>("b"), std::make_shared<Marks>("c")};

@@ -110,23 +110,34 @@ void FilteredExchange::choose_transforms(const http::OutgoingResponse& response)
         }
     }
     if (!chain_.empty()) remove_validators(headers_);
-    held_ = std::ranges::any_of(chain_, [](const auto& one) { return one->holds_head(); });
 }
 
+// What one says last, although it fails, the others are told to be the end.
 base::Result<void> FilteredExchange::run_transforms(std::string_view data, bool end) {
     std::string in;
+    base::Result<void> all;
     for (const auto& transform : chain_) {
         out_.clear();
         auto fed = transform->feed(data, end, out_);
-        if (!fed) {
-            failure_ = {transform->cause_of_failure(), fed.error().message()};
-            return fed;
+        if (!fed && all) {
+            why_failed_ = transform->cause_of_failure();
+            all = std::move(fed);
         }
+        if (!all && out_.empty()) return all;
+        end = end || !all;
         in.swap(out_);
         data = in;
+        if (data.empty() && !end) break;  // nothing to tell the others
     }
     out_.swap(in);
-    return {};
+    held_ = std::ranges::any_of(chain_, [](const auto& one) { return one->holds_head(); });
+    return all;
+}
+
+// Whether they have become a part of the body.
+bool FilteredExchange::take_trailers(const codec::HeaderTable* trailers) {
+    if (trailers == nullptr) return false;
+    return std::ranges::any_of(chain_, [&](const auto& one) { return one->take_trailers(*trailers); });
 }
 
 rt::Task<base::Result<void>> FilteredExchange::send(const http::OutgoingResponse& response, Piece first) {
@@ -145,6 +156,7 @@ rt::Task<base::Result<void>> FilteredExchange::send(const http::OutgoingResponse
         auto sent = co_await send_on(first.end, nullptr);
         co_return sent;
     }
+    co_await end_failed(changed.error());
     co_return changed;
 }
 
@@ -153,9 +165,10 @@ rt::Task<base::Result<void>> FilteredExchange::send_body(Piece piece, const code
         auto sent = co_await client_->send_body(piece, trailers);
         co_return sent;
     }
+    if (piece.end && take_trailers(trailers)) trailers = nullptr;
     auto changed = run_transforms(piece.data, piece.end);
     if (!changed) {
-        if (response_started()) client_->abort();
+        co_await end_failed(changed.error());
         co_return changed;
     }
     if (held_ && !piece.end) co_return changed;
@@ -163,6 +176,14 @@ rt::Task<base::Result<void>> FilteredExchange::send_body(Piece piece, const code
     if (out_.empty() && !piece.end && !held_ && response_started()) co_return changed;
     auto sent = co_await send_on(piece.end, trailers);
     co_return sent;
+}
+
+// The answer cannot go on: the client gets the last words of who says so, if there are any.
+rt::Task<void> FilteredExchange::end_failed(const base::Error& why) {
+    failure_ = {why_failed_, why.message()};
+    base::Result<void> told = base::fail(base::Code::closed, "nothing to tell");
+    if (!out_.empty() && !held_) told = co_await send_on(true, nullptr);
+    if (!told && response_started()) client_->abort();
 }
 
 // What has come out of the transforms, behind the head if that is not out yet.

@@ -23,6 +23,8 @@ class FilteredExchange final : public http::ServerExchange {
     // because it could not be gathered.
     [[nodiscard]] rt::Task<Filter::Verdict> gather(size_t most);
     [[nodiscard]] std::string& body() { return body_; }
+    // What body() holds goes on in the place of the client's, which has been gathered or has none.
+    void give_body() { gathered_ = true; }
     // Why the answer could not be sent although the client is there; nullptr if that did not happen.
     [[nodiscard]] const Denial* failure() const { return failure_ ? &*failure_ : nullptr; }
 
@@ -45,6 +47,8 @@ class FilteredExchange final : public http::ServerExchange {
     [[nodiscard]] base::Result<http::Piece> counted(base::Result<http::Piece> piece);
     void choose_transforms(const http::OutgoingResponse& response);
     [[nodiscard]] base::Result<void> run_transforms(std::string_view data, bool end);
+    [[nodiscard]] bool take_trailers(const codec::HeaderTable* trailers);
+    [[nodiscard]] rt::Task<void> end_failed(const base::Error& why);
     [[nodiscard]] rt::Task<base::Result<void>> send_on(bool end, const codec::HeaderTable* trailers);
     void forget_answer();
 
@@ -62,6 +66,7 @@ class FilteredExchange final : public http::ServerExchange {
     bool held_ = false;  // the head has not been sent yet
     std::string out_;    // that is to be sent next
     std::optional<Denial> failure_;
+    Cause why_failed_ = Cause::bad_upstream_answer;  // by the word of the transform that failed
 };
 
 }  // namespace tl::proxy

@@ -60,6 +60,7 @@ rt::Task<Filter::Verdict> pass_body(RequestContext& context, FilteredExchange& e
         if (!filter->answers()) continue;
         const Filter::Verdict verdict = co_await filter->answer(context, exchange.body());
         if (verdict != Filter::Verdict::proceed) co_return verdict;
+        if (!exchange.body().empty()) exchange.give_body();
     }
     co_return Filter::Verdict::proceed;
 }

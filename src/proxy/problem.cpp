@@ -60,7 +60,7 @@ rt::Task<base::Result<void>> send_own(RequestContext& context, codec::ResponseHe
 rt::Task<base::Result<void>> send_problem(RequestContext& context) {
     const CauseInfo& cause = info(context.refusal.cause);
     const uint16_t status = status_of(context.refusal);
-    if (context.grpc || context.web != nullptr) {
+    if ((context.grpc && context.transcoding == nullptr) || context.web != nullptr) {
         const auto told = co_await send_grpc_refusal(context, status);
         co_return told;
     }

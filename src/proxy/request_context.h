@@ -14,6 +14,7 @@
 #include "proxy/own_reply.h"
 #include "proxy/route.h"
 #include "proxy/route_table.h"
+#include "proxy/transcoding.h"
 #include "telemetry/record.h"
 #include "telemetry/trace.h"
 
@@ -54,6 +55,7 @@ struct RequestContext {
     bool shortened = false;                        // the caller gives it less time than the route does
     bool grpc = false;                             // a call of gRPC, as the service gets it
     GrpcWebExchange* web = nullptr;                // the client speaks gRPC-Web, and this stands at its end
+    std::unique_ptr<Transcoding> transcoding;      // a call of gRPC for a client that does not speak it
     base::TimePoint call_deadline = base::kNever;  // of the caller, for a call as a whole
     Mirrors::CopyPtr mirror;                       // while its body is not whole yet
     std::string_view set_cookie;                   // for the answer: names the instance that the client is to stay with

@@ -5,6 +5,7 @@
 #include <pugixml.hpp>
 
 #include "gateway/policies/documents.h"
+#include "gateway/policies/members.h"
 
 namespace tl::gateway {
 
@@ -14,17 +15,17 @@ constexpr unsigned kRead = pugi::parse_default | pugi::parse_doctype;
 
 base::Error broken(std::string what) { return {.code = base::Code::invalid, .context = std::move(what)}; }
 
-void add_member(Document& object, const std::string& name, Document value) {
-    const auto found = object.find(name);
-    if (found == object.end()) {
-        object[name] = std::move(value);
-    } else if (found->is_array()) {
-        found->push_back(std::move(value));
+void add_member(Members& object, const std::string& name, Document value) {
+    Document& found = object.at(name);
+    if (found.is_null()) {
+        found = std::move(value);
+    } else if (found.is_array()) {
+        found.push_back(std::move(value));
     } else {
         Document list = Document::array();
-        list.push_back(std::move(*found));
+        list.push_back(std::move(found));
         list.push_back(std::move(value));
-        *found = std::move(list);
+        found = std::move(list);
     }
 }
 
@@ -34,10 +35,11 @@ class Reader {
         if (depth > kMostDepth)
             return base::fail(broken(fmt::format("the XML is nested more than {} deep", kMostDepth)));
         Document object = Document::object();
+        Members members{object};
         std::string text;
         for (const pugi::xml_attribute& attribute : node.attributes()) {
             if (++parts_ > kMostParts) return base::fail(broken("the XML has too many parts"));
-            object["@" + std::string{attribute.name()}] = attribute.value();
+            members.at("@" + std::string{attribute.name()}) = attribute.value();
         }
         for (const pugi::xml_node& child : node.children()) {
             if (++parts_ > kMostParts) return base::fail(broken("the XML has too many parts"));
@@ -45,7 +47,7 @@ class Reader {
             if (child.type() != pugi::node_element) continue;
             auto value = element(child, depth + 1);
             if (!value) return value;
-            add_member(object, child.name(), std::move(*value));
+            add_member(members, child.name(), std::move(*value));
         }
         if (object.empty()) return Document(std::move(text));
         if (!text.empty()) object["#text"] = std::move(text);
