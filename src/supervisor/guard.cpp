@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,7 +62,17 @@ bool main_said_goodbye() {
     }
 }
 
-[[noreturn]] void be_guard(const GuardSpec& spec, std::string_view marker, std::span<char> title, int read_end) {
+// The next run may have begun already, and then the sockets are its own: it cleans up and makes them with the lock
+// held.
+void remove_sockets_of_nobody(const GuardSpec& spec, const char* lock) {
+    const int fd = ::open(lock, O_RDWR | O_CLOEXEC);
+    const bool taken = fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) != 0;
+    if (!taken) sweep::remove_sockets(spec.state_dir.c_str());
+    if (fd >= 0) ::close(fd);
+}
+
+[[noreturn]] void be_guard(const GuardSpec& spec, const std::string& lock, std::string_view marker,
+                           std::span<char> title, int read_end) {
     ::setsid();
     take_title(title, kName);
     ignore_stop_signals();
@@ -70,7 +81,7 @@ bool main_said_goodbye() {
     if (main_said_goodbye()) ::_exit(0);
     sweep::kill_marked(marker);
     for (const std::string& home : spec.cgroups) sweep::remove_cgroups(home.c_str());
-    sweep::remove_sockets(spec.state_dir.c_str());
+    remove_sockets_of_nobody(spec, lock.c_str());
     ::_exit(0);
 }
 
@@ -84,11 +95,12 @@ base::Result<void> Guard::start(GuardSpec spec) {
     spec_ = std::move(spec);
     spec_.state_dir = std::filesystem::absolute(spec_.state_dir).string();
     const std::string marker = fmt::format("{}={}", kRunVariable, spec_.run_id);
+    const std::string lock = spec_.state_dir + "/lock";
     const std::span<char> title = title_space();  // here, for the guard may not read files
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return base::fail(base::from_errno(errno, "make the guard's pipe"));
     const pid_t pid = ::fork();
-    if (pid == 0) be_guard(spec_, marker, title, ends[0]);
+    if (pid == 0) be_guard(spec_, lock, marker, title, ends[0]);
     const int number = errno;
     ::close(ends[0]);
     if (pid < 0) {

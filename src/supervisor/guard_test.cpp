@@ -90,6 +90,21 @@ TEST(Guard, after_kill_9_no_process_and_no_socket_is_left) {
     EXPECT_TRUE(eventually([&] { return !std::filesystem::exists(folder.path() + "/admin.sock"); }));
 }
 
+TEST(Guard, leaves_the_sockets_of_the_next_run_alone) {
+    const TestFolder folder;
+    const std::string run_id = make_run_id();
+    const pid_t main = fork_main(run_id, folder, true);
+    ASSERT_TRUE(eventually([&] { return marked(run_id).size() >= kFamily; }));
+    ASSERT_TRUE(std::filesystem::exists(folder.path() + "/admin.sock"));
+    // The next run has begun before the guard has got so far: it holds the lock, and the socket is its own.
+    const auto next = StateLock::acquire(folder.path());
+    ASSERT_TRUE(next.has_value());
+    kill_and_reap(main);
+    EXPECT_TRUE(eventually([&] { return marked(run_id).empty(); }));
+    std::this_thread::sleep_for(200ms);
+    EXPECT_TRUE(std::filesystem::exists(folder.path() + "/admin.sock"));
+}
+
 TEST(Guard, without_one_the_next_start_cleans_up) {
     const TestFolder folder;
     const std::string run_id = make_run_id();

@@ -42,7 +42,13 @@ base::Result<StateLock> StateLock::acquire(const std::string& state_dir) {
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) return base::fail(base::from_errno(errno, fmt::format("open {}", path)));
     StateLock lock{fd};
-    if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    bool locked = ::flock(fd, LOCK_EX | LOCK_NB) == 0;
+    // The guard of a run that was killed holds it while it removes that one's sockets.
+    for (int tries = 0; !locked && errno == EWOULDBLOCK && tries < 20; ++tries) {
+        ::usleep(10'000);
+        locked = ::flock(fd, LOCK_EX | LOCK_NB) == 0;
+    }
+    if (!locked) {
         if (errno != EWOULDBLOCK) return base::fail(base::from_errno(errno, fmt::format("lock {}", path)));
         return base::fail(base::Code::conflict,
                           fmt::format("another Trunkline runs with the state folder {} ({}); stop it with `trunkline "
