@@ -66,9 +66,10 @@ AdaptiveLimit::Seen AdaptiveLimit::look(base::TimePoint now) {
     const auto kept = std::span{kept_}.first(std::min(samples_, kKept));
     const auto quarter = kept.begin() + static_cast<ptrdiff_t>(kept.size() / 4);
     std::ranges::nth_element(kept, quarter);
-    return {.quick = *quarter,
-            .mean = sum_ / samples_,
-            .rate = (samples_ - left_) / std::max(seconds(now - began_), 0.001)};
+    rated_[windows_++ % kRated] = {samples_ - left_, now - began_};
+    Rated all;
+    for (const Rated& one : rated_) all = {all.answers + one.answers, all.took + one.took};
+    return {.quick = *quarter, .mean = sum_ / samples_, .rate = all.answers / std::max(seconds(all.took), 0.001)};
 }
 
 base::Duration AdaptiveLimit::too_long() const { return std::max(kQueueing * usual_, usual_ + kNoticed); }
@@ -80,6 +81,7 @@ void AdaptiveLimit::end_window(base::TimePoint now) {
         queueing_ = 0;
         wary_until_ = {};
         trial_.ends = {};
+        rated_ = {};
     } else {
         const Seen seen = look(now);
         if (usual_.count() == 0) usual_ = seen.quick;

@@ -35,12 +35,13 @@ class AdaptiveLimit {
   private:
     static constexpr uint32_t kLeastSamples = 10;
     static constexpr uint32_t kKept = 64;
+    static constexpr uint32_t kRated = 5;  // windows
 
     // What the answers of a window say.
     struct Seen {
         base::Duration quick;  // the quick quarter took no longer
         base::Duration mean;
-        double rate;  // answers a second
+        double rate;  // answers a second, over the last windows: those of one come in bursts
     };
     struct Trial {
         base::TimePoint settles;  // the answers to what was in flight at its beginning have come
@@ -49,6 +50,11 @@ class AdaptiveLimit {
         bool safe = false;  // it is known for a queue
         uint32_t answers = 0;
         base::TimePoint answers_since;
+    };
+
+    struct Rated {
+        uint32_t answers = 0;
+        base::Duration took{};
     };
 
     [[nodiscard]] Seen look(base::TimePoint now);
@@ -74,6 +80,9 @@ class AdaptiveLimit {
     base::Duration sum_{};
     base::TimePoint began_;
     base::TimePoint ends_;
+
+    std::array<Rated, kRated> rated_{};  // the last windows
+    uint32_t windows_ = 0;
 
     base::Duration usual_{};  // of the quick quarter, without a queue; 0: not known yet
     uint32_t queueing_ = 0;   // windows in a row that looked like it
