@@ -1,11 +1,11 @@
 #include "app/manifest_model.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-
-#include <fmt/format.h>
 
 #include "app/manifest_checks.h"
 #include "app/target.h"

@@ -62,8 +62,11 @@ class SocketStream final : public Stream {
                 // A short read has emptied the socket: more will come with an edge of its own, so the call that
                 // would only say EAGAIN is saved.
                 // Not where bytes by TCP may be behind those that came past it: one edge may have told of both.
-                const bool emptied = static_cast<size_t>(got) < into.size() && !may_hold_strays();
-                emptied ? io_.clear_readable() : io_.took(static_cast<size_t>(got));
+                if (static_cast<size_t>(got) < into.size() && !may_hold_strays()) {
+                    io_.clear_readable();
+                } else {
+                    io_.took(static_cast<size_t>(got));
+                }
                 return {IoStatus::ok, static_cast<size_t>(got)};
             }
             if (got == 0) return {IoStatus::end};

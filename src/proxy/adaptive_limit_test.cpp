@@ -117,6 +117,34 @@ TEST(AdaptiveLimit, finds_that_a_service_has_become_slower_and_lets_everything_t
     EXPECT_EQ(service.play(limit, now, 500, 5), 1000U);
 }
 
+TEST(AdaptiveLimit, does_not_take_a_burst_of_answers_for_the_rate_before_a_trial) {
+    // A queue whose answers come 60 and 20 at a time; the trial may begin behind either.
+    for (const bool first : {true, false}) {
+        AdaptiveLimit limit;
+        limit.change_range(8, 2000);
+        base::TimePoint now{1h};
+        std::deque<base::TimePoint> sent;
+        bool many = first;
+        bool limited = true;
+        const auto play = [&](uint32_t offered, int steps) {
+            for (int step = 0; step < steps; ++step, many = !many) {
+                while (sent.size() < std::min(offered, limit.limit())) sent.push_back(now);
+                now += 100ms;
+                for (int i = many ? 60 : 20; i > 0 && !sent.empty(); --i) {
+                    const base::TimePoint began = sent.front();
+                    const auto in_flight = static_cast<uint32_t>(sent.size());
+                    sent.pop_front();
+                    limit.count(now - began, in_flight, now);
+                }
+                if (step > 50) limited = limited && limit.limit() < offered;
+            }
+        };
+        play(10, 50);
+        play(400, 300);
+        EXPECT_TRUE(limited) << "first " << first << ", limit " << limit.limit();
+    }
+}
+
 TEST(AdaptiveLimit, never_calls_a_burst_below_its_minimum_too_many) {
     AdaptiveLimit limit;
     limit.change_range(32, 1000);

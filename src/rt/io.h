@@ -11,7 +11,7 @@ namespace tl::rt {
 
 class Readiness {
   public:
-    static constexpr size_t kMostInATurn = 128 << 10;
+    static constexpr size_t kMostInATurn = 128 << 10;  // bytes
 
     Readiness() { held_.owner = this; }
     ~Readiness() { detach(); }

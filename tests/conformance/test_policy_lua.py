@@ -58,6 +58,7 @@ function on_request(request)
   local two = call("gone", { path = "/" })
   request:set_header("X-Gone", two.status .. " " .. tostring(two.cause))
   if request.path == "/calls/other" then call("nobody") end
+  if request.path == "/calls/many" then while true do call("gone") end end
 end
 """,
     "broken.lua": """
@@ -164,7 +165,9 @@ class Lua(unittest.TestCase):
         self.assertEqual(self.seen("/target/x?y=1")["target"], "/elsewhere?from=/target/x")
 
     def test_bodies_are_read_and_changed(self):
-        answer = self.ask("/body/x", ("Content-Type", "application/json"), method="POST", body=b'{"a": "b"}')
+        answer = self.ask("/body/x", ("Content-Type", "application/json"), ("Content-MD5", "of-what-was"), method="POST",
+                          body=b'{"a": "b"}')
+        self.assertNotIn(b"OF-WHAT-WAS", answer.body)
         self.assertEqual(answer.status, 200, answer.body)
         self.assertEqual(json.loads(json.loads(answer.body.lower())["body"]), {"a": "b", "more": [1, 2, None]})
         self.assertIn(b'"METHOD"', answer.body)
@@ -179,6 +182,10 @@ class Lua(unittest.TestCase):
         self.assertEqual(sent["x-gone"], "502 upstream_connect_failed")
         answer = self.ask("/calls/other")
         self.assertEqual((answer.status, json.loads(answer.body)["cause"]), (500, "script_failed"))
+        answer = self.ask("/calls/many")
+        self.assertEqual((answer.status, json.loads(answer.body)["cause"]), (500, "script_failed"))
+        told = self.system.cli("why", answer.headers.get("X-Trace-Id")).stdout
+        self.assertRegex(told, "calls more than 64 times|longer than its timeout")
 
     def test_a_broken_script_fails_its_own_request(self):
         stop = threading.Event()

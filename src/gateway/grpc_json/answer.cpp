@@ -30,11 +30,9 @@ std::string upper(std::string_view text) {
 
 // Binary metadata: base64 with or without padding.
 std::string bytes_of(std::string_view text) {
-    while (text.ends_with('=')) text.remove_suffix(1);
-    std::string bare{text};
-    std::ranges::replace(bare, '+', '-');
-    std::ranges::replace(bare, '/', '_');
-    return codec::decode_base64url(bare).value_or("");
+    std::string padded{text};
+    while (padded.size() % 4 != 0) padded += '=';
+    return codec::decode_base64(padded).value_or("");
 }
 
 // The seconds of google.rpc.RetryInfo, rounded up; "" without.

@@ -6,6 +6,7 @@
 #include "gateway/lua/config.h"
 #include "gateway/lua/run.h"
 #include "gateway/policies/auth_files.h"
+#include "gateway/policies/headers.h"
 #include "proxy/engine.h"
 
 namespace tl::gateway {
@@ -15,6 +16,8 @@ using proxy::RequestContext;
 using Step = LuaRun::Step;
 
 namespace {
+
+constexpr size_t kMostCalls = 64;  // of one request
 
 using MachinePtr = std::shared_ptr<LuaMachine>;
 
@@ -32,8 +35,8 @@ class ScriptedAnswer final : public proxy::BodyTransform {
         int64_t instructions = 0;
         uint64_t most = 0;
     };
-    ScriptedAnswer(std::string failure, uint16_t status, Work work)
-        : failure_(std::move(failure)), status_(status), work_(std::move(work)) {}
+    ScriptedAnswer(std::string failure, uint16_t given, uint16_t wanted, Work work)
+        : failure_(std::move(failure)), given_(given), status_(wanted), work_(std::move(work)) {}
 
     base::Result<void> feed(std::string_view data, bool end, std::string& out) override {
         if (!failure_.empty()) return base::fail(base::Code::internal, failure_);
@@ -56,11 +59,15 @@ class ScriptedAnswer final : public proxy::BodyTransform {
         return {};
     }
     bool holds_head() const override { return true; }
-    void finish_head(uint16_t& status, codec::HeaderTable& /*headers*/) override { status = status_; }
+    // Only where the script has said another one: a transform before this may know it better (calls of gRPC).
+    void finish_head(uint16_t& status, codec::HeaderTable& /*headers*/) override {
+        if (status_ != given_) status = status_;
+    }
     Cause cause_of_failure() const override { return Cause::script_failed; }
 
   private:
     std::string failure_;
+    uint16_t given_;
     uint16_t status_;
     Work work_;
     std::string body_;
@@ -99,7 +106,10 @@ class LuaFilter final : public proxy::Filter {
         LuaRun run{machine, subject, config_.instructions};
         const rt::Wait wait = rt::this_loop().within(config_.timeout, &context.exchange->cancel());
         Step step = run.start("on_request");
-        while (step == Step::calls) {
+        for (size_t made = 0; step == Step::calls; ++made) {
+            if (made == kMostCalls) co_return fail(context, fmt::format("it calls more than {} times", kMostCalls));
+            if (rt::this_loop().now() >= wait.deadline)
+                co_return fail(context, "its calls take longer than its timeout");
             const proxy::RoutePtr route = route_of(run.call.service);
             if (route == nullptr) {
                 co_return fail(context, fmt::format("call: service \"{}\" is not among the policy's calls",
@@ -124,7 +134,10 @@ class LuaFilter final : public proxy::Filter {
         if (machine == nullptr) return fail(context, "there is no memory for the script");
         LuaRun run{machine, subject_of(context), config_.instructions};
         const Verdict verdict = settle(context, run, run.start("on_request_body", body));
-        if (verdict == Verdict::proceed && run.body) body = std::move(*run.body);
+        if (verdict == Verdict::proceed && run.body) {
+            body = std::move(*run.body);
+            remove_digests(context.head().headers);
+        }
         return verdict;
     }
 
@@ -159,7 +172,7 @@ class LuaFilter final : public proxy::Filter {
         // The headers are looked at as they are now: those of a held answer live in its exchange until it has been
         // sent.
         if (changes) work = {machine, {.context = &context, .headers = &headers}, config_.instructions, config_.most};
-        return std::make_unique<ScriptedAnswer>(std::move(failure), wanted, std::move(work));
+        return std::make_unique<ScriptedAnswer>(std::move(failure), status, wanted, std::move(work));
     }
 
   private:

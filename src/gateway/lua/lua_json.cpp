@@ -54,6 +54,7 @@ void push_value(lua_State* state, const Document& value) {
 int decode(lua_State* state) {
     size_t length = 0;
     const char* const bytes = luaL_checklstring(state, 1, &length);
+    if (length > kMostText) return luaL_error(state, "json.decode: the text is larger than 4 MB");
     {
         auto read = read_json({bytes, length});
         if (read) t_document = std::move(*read);
@@ -127,8 +128,7 @@ void append_value(lua_State* state, size_t depth) {
             const double number = lua_tonumber(state, -1);
             if (!std::isfinite(number)) luaL_error(state, "json.encode: JSON has no such number");
             const bool whole = std::abs(number) < 9007199254740992.0 && number == std::floor(number);
-            whole ? fmt::format_to(std::back_inserter(t_text), "{}", static_cast<int64_t>(number))
-                  : fmt::format_to(std::back_inserter(t_text), "{}", number);
+            t_text += whole ? fmt::to_string(static_cast<int64_t>(number)) : fmt::to_string(number);
             return;
         }
         case LUA_TSTRING: {

@@ -49,6 +49,10 @@ TEST(Lua, no_script_takes_more_than_its_budgets) {
     EXPECT_NE(error_of("return ('a'):rep(70000):find('.-.-.-b')", small).find("patterns are for texts"),
               std::string::npos);
     EXPECT_EQ(error_of("assert(('a'):rep(70000):find('b', 1, true) == nil)", small), "");
+    EXPECT_NE(error_of("return ('a'):rep(1e6):find(('a'):rep(1e5) .. 'b', 1, true)").find("too long for find"),
+              std::string::npos);
+    EXPECT_NE(error_of("json.decode(('1'):rep(5e6))", {.memory = 64 << 20}).find("larger than 4 MB"),
+              std::string::npos);
     EXPECT_EQ(error_of("for i = 1, 1000 do local t = ('x'):rep(100000) .. i end", {.memory = 1 << 20}), "")
         << "garbage is collected";
 }

@@ -124,6 +124,7 @@ int get_value(lua_State* state) {
     }
     if (wrong != nullptr) return luaL_error(state, "%s", wrong);
     if (value.empty()) return 0;
+    room_of(state, value.size());
     push(state, value);
     return 1;
 }
@@ -192,7 +193,7 @@ int index(lua_State* state) {
         }
         for (const Property& property : kProperties) {
             if (std::strcmp(name, property.name) != 0) continue;
-            push(state, property.get(*run.subject().context));
+            push(state, property.get(room_of(state, 0)));
             return 1;
         }
         return luaL_error(state, "there is no \"%s\" here", name);

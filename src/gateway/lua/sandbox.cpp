@@ -10,6 +10,7 @@ namespace tl::gateway {
 namespace {
 
 constexpr size_t kMostSubject = 64 << 10;
+constexpr size_t kMostCompared = 256 << 20;  // bytes of a text times those that are looked for in it
 
 // Patterns are matched by C code that counts no instructions, and take the square of the subject's length and more: so
 // that length has a bound. The original is the first upvalue.
@@ -19,6 +20,8 @@ int matched(lua_State* state) {
     const bool plain = lua_toboolean(state, lua_upvalueindex(2)) != 0 && lua_toboolean(state, 4) != 0;
     if (length > kMostSubject && !plain)
         return luaL_error(state, "patterns are for texts of up to 64 KB; this has %d", static_cast<int>(length));
+    if (plain && length * lua_objlen(state, 2) > kMostCompared)
+        return luaL_error(state, "these texts are too long for find");
     const int given = lua_gettop(state);
     lua_pushvalue(state, lua_upvalueindex(1));
     lua_insert(state, 1);

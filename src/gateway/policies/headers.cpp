@@ -25,6 +25,10 @@ constexpr size_t kMostValue = 8 * 1024;
 
 }  // namespace
 
+void remove_digests(HeaderTable& headers) {
+    for (const std::string_view name : {"Content-MD5", "Content-Digest", "Digest"}) headers.remove(name);
+}
+
 std::optional<std::string> header_fault(std::string_view name) {
     if (!codec::is_token(name)) return "is no header name";
     // Framing, the connection, and HTTP/2's own names for it.

@@ -28,6 +28,8 @@ struct HeadersConfig {
     void check(const PolicyCheck& check) const;
 };
 
+// Takes out what names the bytes of a body that is another one now.
+void remove_digests(codec::HeaderTable& headers);
 // What is wrong with changing a field of that name; nullopt: nothing.
 [[nodiscard]] std::optional<std::string> header_fault(std::string_view name);
 [[nodiscard]] const manifest::Object<HeadersConfig>& headers_schema();

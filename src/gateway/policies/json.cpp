@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "gateway/policies/headers.h"
 #include "gateway/policies/json_changes.h"
 
 namespace tl::gateway {
@@ -103,8 +104,7 @@ class JsonFilter final : public proxy::Filter {
         }
         body = std::move(*changed);
         if (*form != config_.request.to) headers.set(Field::content_type, type_of(config_.request.to));
-        // Digests of what is no longer there.
-        for (const std::string_view name : {"Content-MD5", "Content-Digest", "Digest"}) headers.remove(name);
+        remove_digests(headers);
         return Verdict::proceed;
     }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "base/hash.h"
 #include "gateway/policies/documents.h"
 
 namespace tl::gateway {
@@ -32,13 +33,20 @@ class Members {
 
   private:
     static constexpr size_t kFew = 16;
+    // By a key that nobody knows, so that nobody can choose names that all meet in one place.
+    struct Hash {
+        size_t operator()(const std::string& name) const {
+            static const base::HashKey key = base::random_key();
+            return base::hash(name, key);
+        }
+    };
 
     void index(const Document::object_t& all) {
         for (const auto& [name, value] : all) places_.emplace(name, places_.size());
     }
 
     Document* object_;
-    std::unordered_map<std::string, size_t> places_;  // of more than a few
+    std::unordered_map<std::string, size_t, Hash> places_;  // of more than a few
 };
 
 }  // namespace tl::gateway
