@@ -55,33 +55,43 @@ uint64_t next_hash(uint64_t hash, std::string_view bytes) {
     return hash;
 }
 
-// Random pieces, random pauses of the reader; the digests of both ends.
+// Random pieces, random pauses of the reader; the digests of both ends. The writer ends when the reader does.
 std::pair<uint64_t, uint64_t> stream(int from, int to, size_t bytes, uint32_t seed) {
     uint64_t read_hash = 0;
+    std::atomic<size_t> written{0};
+    std::atomic<bool> reading{true};
     std::thread reader([&] {
         std::minstd_rand dice{seed};
         for (size_t have = 0; have < bytes;) {
             if (dice() % 64 == 0) std::this_thread::sleep_for(std::chrono::microseconds{dice() % 2000});
             const std::string part = receive(to, 1 + dice() % 200'000);
-            if (part.empty()) break;
+            if (part.empty()) {
+                ADD_FAILURE() << "a read ended with error " << errno << " at byte " << have << " of " << written.load()
+                              << " written; a second one gets " << receive(to, 1, MSG_DONTWAIT).size() << ", error "
+                              << errno;
+                break;
+            }
             read_hash = next_hash(read_hash, part);
             have += part.size();
         }
+        reading = false;
     });
     std::minstd_rand dice{seed + 1};
     uint64_t written_hash = 0;
-    for (size_t sent = 0; sent < bytes;) {
-        std::string part(std::min<size_t>(bytes - sent, 1 + dice() % 150'000), '\0');
+    while (written < bytes && reading) {
+        std::string part(std::min<size_t>(bytes - written, 1 + dice() % 150'000), '\0');
         for (char& c : part) c = static_cast<char>(dice());
         std::string_view left = part;
-        while (!left.empty()) {
+        while (!left.empty() && reading) {
             const size_t taken = put(from, left);
-            if (taken == 0 && errno != EPIPE) break;
+            if (taken == 0 && errno != EPIPE && errno != EAGAIN) break;
             if (taken == 0) std::this_thread::sleep_for(std::chrono::microseconds{200});
             left.remove_prefix(taken);
+            written += taken;
         }
+        EXPECT_TRUE(left.empty()) << "a write ended with error " << errno;
+        if (!left.empty()) break;
         written_hash = next_hash(written_hash, part);
-        sent += part.size();
     }
     reader.join();
     return {written_hash, read_hash};
