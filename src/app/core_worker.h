@@ -33,8 +33,9 @@ using PlaneSnapshotPtr = std::shared_ptr<const PlaneSnapshot>;
 
 class CoreWorker {
   public:
-    CoreWorker(telemetry::NameTable& names, proxy::OutcomeReporter report, size_t records, uint32_t threads)
-        : engine_(names, std::move(report), records, threads), threads_(threads) {}
+    CoreWorker(telemetry::NameTable& names, proxy::SharedTrials& trials, proxy::OutcomeReporter report, size_t records,
+               uint32_t threads)
+        : engine_(names, trials, std::move(report), records, threads), threads_(threads) {}
 
     // Changes the doors that are open, closes those that are no longer there (draining until `deadline`). Doors that
     // are new are opened by open().

@@ -46,7 +46,8 @@ rt::Task<void> DataPlane::start() {
         const auto report = report_to(rt::this_loop(), options_.report);
         OneCore* raw = core.get();
         [[maybe_unused]] const auto made = co_await rt::run_on(core->thread.loop(), [this, raw, report] {
-            raw->worker = std::make_unique<CoreWorker>(*options_.names, report, options_.records, options_.cores);
+            raw->worker =
+                std::make_unique<CoreWorker>(*options_.names, trials_, report, options_.records, options_.cores);
         });
         cores_.push_back(std::move(core));
     }

@@ -118,6 +118,7 @@ class DataPlane final : public proxy::EndpointSink, public registry::InFlightSou
     };
 
     Options options_;
+    proxy::SharedTrials trials_;
     std::vector<std::unique_ptr<OneCore>> cores_;
 };
 

@@ -23,8 +23,6 @@ constexpr uint32_t kEnduring = 3;
 constexpr double kTrialCut = 0.5;
 constexpr double kDeepestCut = 0.1;
 constexpr double kFlattestCut = 0.7;
-// Without a queue behind it, half of the requests make half of the answers.
-constexpr double kAsMany = 0.75;
 constexpr uint32_t kTellingAnswers = 40;
 // So many times what it takes until all that is in flight has been answered; the second half counts.
 constexpr double kTrial = 1.5;
@@ -80,7 +78,7 @@ void AdaptiveLimit::end_window(base::TimePoint now) {
         limit_ = most_;
         queueing_ = 0;
         wary_until_ = {};
-        trial_.ends = {};
+        trial_ = {};
         rated_ = {};
     } else {
         const Seen seen = look(now);
@@ -89,11 +87,11 @@ void AdaptiveLimit::end_window(base::TimePoint now) {
         queueing_ = queueing ? queueing_ + 1 : 0;
         if (queueing && wary(now)) wary_until_ = now + kWary;
         learn(seen, queueing || wary(now), seconds(now - began_));
-        if (trial_.ends != base::TimePoint{}) {
+        if (trial_.number != 0) {
             follow(seen, now);
         } else if (!queueing) {
             grow(now);
-        } else if (queueing_ >= (wary(now) ? 1 : kEnduring) && now >= next_trial_) {
+        } else {
             cut(seen, now);
         }
     }
@@ -114,40 +112,57 @@ void AdaptiveLimit::grow(base::TimePoint now) {
     limit_ = grown >= most_ ? most_ : static_cast<uint32_t>(grown);
 }
 
-void AdaptiveLimit::cut(const Seen& seen, base::TimePoint now) {
-    if (peak_ * kFlattestCut <= least_) return;
+bool AdaptiveLimit::may_begin(base::TimePoint now) const {
+    return peak_ * kFlattestCut > least_ && queueing_ >= (wary(now) ? 1 : kEnduring) && now >= next_trial_;
+}
+
+TrialTerms AdaptiveLimit::own_terms(const Seen& seen, base::TimePoint now) const {
     const base::Duration all_answered =
         std::max<base::Duration>(seen.mean, seen.rate > 0 ? times(1s, peak_ / seen.rate) : base::Duration{0});
-    const base::Duration patience = std::max(kShortestTrial, times(all_answered, kTrial));
-    const bool safe = wary(now);
-    // Where most leave without an answer, there is nothing to lose.
-    const bool hopeless = left_ * 2 > samples_;
-    if (!safe && !hopeless && patience > kLongestTrial) return;
-    const double keep = safe ? std::clamp(ratio(too_long(), seen.quick), kDeepestCut, kFlattestCut) : kTrialCut;
-    trial_ = {.settles = now + patience / 2,
-              .ends = now + patience,
-              .rate_before = seen.rate,
-              .safe = safe,
-              .answers_since = now};
-    limit_ = std::clamp(static_cast<uint32_t>(peak_ * keep), least_, most_);
+    return {.began = now,
+            .patience = std::max(kShortestTrial, times(all_answered, kTrial)),
+            .keep = wary(now) ? std::clamp(ratio(too_long(), seen.quick), kDeepestCut, kFlattestCut) : kTrialCut};
+}
+
+// Begins a trial if it is time for one, or takes part in the one that another core has begun, even with nothing to
+// spare: what it answers belongs to the whole.
+void AdaptiveLimit::cut(const Seen& seen, base::TimePoint now) {
+    const SharedTrial::Chance chance = shared_->chance(now);
+    Trial trial{.terms = own_terms(seen, now), .rate_before = seen.rate, .safe = wary(now), .answers_since = now};
+    if (chance == SharedTrial::Chance::join) {
+        trial.number = shared_->join(trial.terms);
+    } else if (chance == SharedTrial::Chance::begin && may_begin(now)) {
+        // Where most leave without an answer, there is nothing to lose.
+        const bool hopeless = left_ * 2 > samples_;
+        if (!trial.safe && !hopeless && trial.terms.patience > kLongestTrial) return;
+        trial.number = shared_->begin(trial.terms, now);
+    } else {
+        return;
+    }
+    trial_ = trial;
+    limit_ = std::clamp(static_cast<uint32_t>(peak_ * trial.terms.keep), least_, most_);
 }
 
 void AdaptiveLimit::follow(const Seen& seen, base::TimePoint now) {
-    if (now < trial_.settles) {
+    const TrialTerms& terms = trial_.terms;
+    if (now < terms.settles()) {
         trial_.answers_since = now;
-    } else {
-        trial_.answers += samples_ - left_;
-        const bool telling = trial_.answers >= kTellingAnswers || now - trial_.ends >= trial_.ends - trial_.settles;
-        if (now >= trial_.ends && telling) judge(seen, now);
+        return;
     }
+    trial_.answers += samples_ - left_;
+    const bool telling = trial_.answers >= kTellingAnswers || now - terms.ends() >= terms.patience / 2;
+    if (!trial_.reported && now >= terms.ends() && telling) {
+        shared_->report(trial_.number, trial_.rate_before, trial_.answers / seconds(now - trial_.answers_since));
+        trial_.reported = true;
+    }
+    if (!trial_.reported) return;
+    const SharedTrial::Verdict verdict = shared_->verdict(trial_.number, now);
+    if (verdict != SharedTrial::Verdict::none) end_trial(verdict, seen, now);
 }
 
-// As many answers from fewer requests: each took less time (Little's law), so they had waited for each other.
-void AdaptiveLimit::judge(const Seen& seen, base::TimePoint now) {
-    const double rate = trial_.answers / seconds(now - trial_.answers_since);
-    const bool was_queue = trial_.answers > 0 && rate >= kAsMany * trial_.rate_before;
-    trial_.ends = {};
-    if (was_queue) {
+void AdaptiveLimit::end_trial(SharedTrial::Verdict verdict, const Seen& seen, base::TimePoint now) {
+    trial_ = {};
+    if (verdict == SharedTrial::Verdict::queue) {
         wary_until_ = now + kWary;
         pause_ = {};
         if (seen.quick > too_long()) cut(seen, now);

@@ -7,18 +7,23 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 #include "base/clock.h"
+#include "proxy/shared_trial.h"
 
 namespace tl::proxy {
 
 class AdaptiveLimit {
   public:
+    // Makes its trials together with the others that have the same one.
+    explicit AdaptiveLimit(SharedTrialPtr trial = std::make_shared<SharedTrial>()) : shared_(std::move(trial)) {}
     // Never below `least`, never above `most`.
     void change_range(uint32_t least, uint32_t most);
     [[nodiscard]] uint32_t limit() const { return limit_; }
     // When the trial is over that has not been decided yet; long past when there is none.
-    [[nodiscard]] base::TimePoint trial_ends() const { return trial_.safe ? base::TimePoint{} : trial_.ends; }
+    [[nodiscard]] base::TimePoint trial_ends() const { return trial_.safe ? base::TimePoint{} : trial_.terms.ends(); }
     // An answer came `took` after the service had the request, while so many requests waited for theirs.
     void count(base::Duration took, uint32_t in_flight, base::TimePoint now) {
         kept_[samples_++ % kKept] = took;
@@ -44,10 +49,11 @@ class AdaptiveLimit {
         double rate;  // answers a second, over the last windows: those of one come in bursts
     };
     struct Trial {
-        base::TimePoint settles;  // the answers to what was in flight at its beginning have come
-        base::TimePoint ends;     // long past: there is none
+        SharedTrial::Number number = 0;  // 0: there is none
+        TrialTerms terms;
         double rate_before = 0;
         bool safe = false;  // it is known for a queue
+        bool reported = false;
         uint32_t answers = 0;
         base::TimePoint answers_since;
     };
@@ -61,13 +67,16 @@ class AdaptiveLimit {
     void end_window(base::TimePoint now);
     [[nodiscard]] base::Duration too_long() const;
     void learn(const Seen& seen, bool perhaps_queueing, double seconds);
+    [[nodiscard]] bool may_begin(base::TimePoint now) const;
     void cut(const Seen& seen, base::TimePoint now);
+    [[nodiscard]] TrialTerms own_terms(const Seen& seen, base::TimePoint now) const;
     void follow(const Seen& seen, base::TimePoint now);
-    void judge(const Seen& seen, base::TimePoint now);
+    void end_trial(SharedTrial::Verdict verdict, const Seen& seen, base::TimePoint now);
     void grow(base::TimePoint now);
     // There was a queue a moment ago.
     [[nodiscard]] bool wary(base::TimePoint now) const { return now < wary_until_; }
 
+    SharedTrialPtr shared_;
     uint32_t least_ = 1;
     uint32_t most_ = UINT32_MAX;
     uint32_t limit_ = UINT32_MAX;

@@ -199,46 +199,90 @@ TEST(AdaptiveLimit, is_forgotten_with_the_burst_that_caused_it) {
     EXPECT_EQ(limit.limit(), 1000U);
 }
 
-// Twice what five workers can do, for a minute, by clients that leave after three seconds; who finds no place waits
-// half a second for one. Of the answers, how many come in time.
-TEST(AdaptiveLimit, keeps_the_answers_useful_at_twice_the_capacity) {
+// One core of several before a service, by clients that leave after three seconds; who finds no place waits half a
+// second for one.
+struct Core {
+    struct Request {
+        base::TimePoint came;
+        base::TimePoint sent;
+    };
     AdaptiveLimit limit;
-    limit.change_range(32, 4096);
-    std::vector<base::TimePoint> free_at(5);
-    std::multimap<base::TimePoint, std::pair<base::TimePoint, base::TimePoint>> sent;  // done: when it came, was sent
+    std::multimap<base::TimePoint, Request> sent;  // by when they will be done
     std::deque<base::TimePoint> line;
-    uint64_t offered = 0, useful = 0;
-    const base::TimePoint start{1h};
-    for (base::TimePoint now = start; now < start + 70s; now += 1ms) {
-        const auto leaves = [&](const auto& one) { return now - one.second.first >= 3s; };
+
+    // Answers that come until `now` in time.
+    uint32_t take_answers(base::TimePoint now) {
         for (auto one = sent.begin(); one != sent.end();) {
-            if (leaves(*one)) limit.count_left(now - one->second.second, static_cast<uint32_t>(sent.size()), now);
-            one = leaves(*one) ? sent.erase(one) : std::next(one);
+            const bool leaves = now - one->second.came >= 3s;
+            if (leaves) limit.count_left(now - one->second.sent, static_cast<uint32_t>(sent.size()), now);
+            one = leaves ? sent.erase(one) : std::next(one);
         }
-        while (!sent.empty() && sent.begin()->first <= now) {
-            const auto [done, request] = *sent.begin();
-            const auto in_flight = static_cast<uint32_t>(sent.size());
-            sent.erase(sent.begin());
-            limit.count(done - request.second, in_flight, done);
-            if (now > start + 10s && done - request.first < 3s) ++useful;
+        uint32_t useful = 0;
+        for (; !sent.empty() && sent.begin()->first <= now; sent.erase(sent.begin())) {
+            const auto& [done, request] = *sent.begin();
+            limit.count(done - request.sent, static_cast<uint32_t>(sent.size()), done);
+            ++useful;
         }
-        const auto since_start = (now - start) / 1ms;
-        const bool comes = since_start < 10'000 ? since_start % 20 == 0 : since_start % 5 == 0;
-        if (comes) line.push_back(now);
-        if (comes && now > start + 10s) ++offered;
+        return useful;
+    }
+    void send(base::TimePoint now, std::vector<base::TimePoint>& workers, base::Duration work) {
         while (!line.empty() &&
                now - line.front() > std::max<base::Duration>(500ms, limit.trial_ends() - line.front())) {
             line.pop_front();
         }
-        while (!line.empty() && sent.size() < limit.limit()) {
-            const auto worker = std::ranges::min_element(free_at);
-            *worker = std::max(*worker, now) + 50ms;
-            sent.emplace(*worker, std::pair{line.front(), now});
-            line.pop_front();
+        for (; !line.empty() && sent.size() < limit.limit(); line.pop_front()) {
+            const auto worker = std::ranges::min_element(workers);
+            *worker = std::max(*worker, now) + work;
+            sent.emplace(*worker, Request{line.front(), now});
         }
     }
-    EXPECT_NEAR(static_cast<double>(offered), 60 * 200, 10);
-    EXPECT_GE(static_cast<double>(useful), 60 * 100 * 0.9);
+};
+
+// What the cores get of a service that they share: for ten seconds as usual, then for a minute.
+struct Told {
+    uint64_t offered = 0;
+    uint64_t answered = 0;
+};
+
+Told play_cores(size_t cores, uint64_t seed, size_t workers, double usual_rate, double then_rate,
+                base::Duration then_work) {
+    base::Random dice{seed};
+    const auto trial = std::make_shared<SharedTrial>();
+    std::vector<Core> all(cores, Core{AdaptiveLimit{trial}, {}, {}});
+    for (Core& core : all) core.limit.change_range(32, 4096);
+    std::vector<base::TimePoint> free_at(workers);
+    Told told;
+    for (base::TimePoint now{1h}; now < base::TimePoint{1h} + 70s; now += 1ms) {
+        const bool usual = now < base::TimePoint{1h} + 10s;
+        for (Core& core : all) {
+            const uint32_t answers = core.take_answers(now);
+            const bool comes = dice.unit() < (usual ? usual_rate : then_rate);
+            if (comes) core.line.push_back(now);
+            core.send(now, free_at, usual ? 50ms : then_work);
+            if (usual) continue;
+            told.answered += answers;
+            if (comes) ++told.offered;
+        }
+    }
+    return told;
+}
+
+TEST(AdaptiveLimit, keeps_the_answers_useful_at_twice_the_capacity) {
+    for (const size_t cores : {1, 2, 4}) {
+        for (uint64_t seed = 1; seed <= 20; ++seed) {
+            const Told told = play_cores(cores, seed, 5 * cores, 0.05, 0.2, 50ms);
+            EXPECT_GE(told.answered, told.offered / 2 * 9 / 10) << cores << " cores, seed " << seed;
+        }
+    }
+}
+
+TEST(AdaptiveLimit, turns_hardly_a_request_away_where_all_cores_find_a_service_slow) {
+    for (const size_t cores : {1, 2, 4}) {
+        for (uint64_t seed = 1; seed <= 5; ++seed) {
+            const Told told = play_cores(cores, seed, 4000, 0.3, 0.3, 900ms);
+            EXPECT_GE(told.answered, told.offered * 95 / 100) << cores << " cores, seed " << seed;
+        }
+    }
 }
 
 }  // namespace tl::proxy

@@ -8,8 +8,9 @@ namespace tl::proxy {
 
 using namespace std::chrono_literals;
 
-Engine::Engine(telemetry::NameTable& names, OutcomeReporter report, size_t records, uint32_t threads)
-    : names_(&names), report_(std::move(report)), threads_(threads), records_(records) {
+Engine::Engine(telemetry::NameTable& names, SharedTrials& trials, OutcomeReporter report, size_t records,
+               uint32_t threads)
+    : names_(&names), trials_(&trials), report_(std::move(report)), threads_(threads), records_(records) {
     client_limits_.body_idle = 24h;  // a route's stream_idle says how long an answer may be silent
     gate_.spawn("sweep idle connections", sweep_loop());
     gate_.spawn("review instances", review_loop());
@@ -24,7 +25,7 @@ void Engine::set_upstream(const std::string& service, telemetry::NameId id, tele
     leaving_.erase(id);
     if (upstream(id) == nullptr) {
         if (id >= upstreams_.size()) upstreams_.resize(id + 1);
-        upstreams_[id] = std::make_unique<Upstream>(service, *names_, metrics_.pool(pool));
+        upstreams_[id] = std::make_unique<Upstream>(service, *names_, metrics_.pool(pool), trials_->of(service));
         by_service_[service] = upstreams_[id].get();
     }
     UpstreamRule ours = rule;

@@ -23,8 +23,8 @@ using OutcomeReporter = std::function<void(OutcomeReport)>;
 
 class Engine {
   public:
-    // One of so many `threads` that share what a manifest allows.
-    Engine(telemetry::NameTable& names, OutcomeReporter report,
+    // One of so many `threads` that share what a manifest allows, and `trials`.
+    Engine(telemetry::NameTable& names, SharedTrials& trials, OutcomeReporter report,
            size_t records = telemetry::RecordRing::kDefaultCapacity, uint32_t threads = 1);
     ~Engine();
     Engine(const Engine&) = delete;
@@ -71,6 +71,7 @@ class Engine {
     void remove_left();
 
     telemetry::NameTable* names_;
+    SharedTrials* trials_;
     OutcomeReporter report_;
     uint32_t threads_;
     telemetry::CoreMetrics metrics_;

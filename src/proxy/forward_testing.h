@@ -120,13 +120,14 @@ class Stand {
     bool trusts_callers = false;
     std::vector<std::shared_ptr<const Filter>> filters;
     telemetry::NameTable names;
+    SharedTrials trials;
     std::optional<Engine> engine;
     std::optional<http::Server> server;
     std::vector<Outcome> outcomes;
 
   private:
     rt::Task<void> play(Story story) {
-        engine.emplace(names, [this](const OutcomeReport& report) { outcomes.push_back(report.outcome); }, 64);
+        engine.emplace(names, trials, [this](const OutcomeReport& report) { outcomes.push_back(report.outcome); }, 64);
         const telemetry::NameId id = names.intern("orders");
         engine->set_upstream("orders", id, 0, upstream_rule);
         auto door = std::make_shared<Door>();

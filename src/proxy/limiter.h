@@ -16,6 +16,8 @@ namespace tl::proxy {
 
 class Limiter {
   public:
+    explicit Limiter(SharedTrialPtr trial = std::make_shared<SharedTrial>()) : adaptive_(std::move(trial)) {}
+
     enum class Entry : uint8_t { admitted, line_full, waited_too_long, deadline, cancelled };
 
     // `instances` of the service get requests. At least one request may always go.

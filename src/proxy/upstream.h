@@ -21,8 +21,9 @@ namespace tl::proxy {
 
 class Upstream {
   public:
-    Upstream(std::string service, telemetry::NameTable& names, telemetry::PoolCell& cell)
-        : service_(std::move(service)), names_(&names), cell_(&cell) {}
+    Upstream(std::string service, telemetry::NameTable& names, telemetry::PoolCell& cell,
+             SharedTrialPtr trial = std::make_shared<SharedTrial>())
+        : service_(std::move(service)), names_(&names), cell_(&cell), limiter_(std::move(trial)) {}
 
     // Takes over a newer set; instances that stay keep their connections and counts.
     void apply(const EndpointSetPtr& set, base::TimePoint now);

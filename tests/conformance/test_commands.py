@@ -28,7 +28,8 @@ class Tables(unittest.TestCase):
         self.assertEqual(status["admin"], f"http://127.0.0.1:{admin_port(observed)}")
         self.assertEqual([s["name"] for s in status["services"]], ["one", "two", "gone"])
         self.assertGreater(status["rss_bytes"], 1 << 20)
-        self.assertLess(status["rss_bytes"], 64 << 20)
+        if not system.SANITIZED:  # a sanitizer keeps memory of its own
+            self.assertLess(status["rss_bytes"], 64 << 20)
         text = observed.cli("status").stdout
         for word in ("observed", "one", "2/2", "two", "gone", "healthy", str(observed.port)):
             self.assertIn(word, text)
