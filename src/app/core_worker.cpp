@@ -27,6 +27,8 @@ void CoreWorker::apply(const PlaneSnapshotPtr& snapshot, base::TimePoint deadlin
         it->second->change(found->second.door, part_of(found->second.rules));
         ++it;
     }
+    // One budget, whatever door a request comes by.
+    if (!snapshot->doors.empty()) engine_.set_memory(part_of(snapshot->doors.begin()->second.rules).limits.memory);
     engine_.keep_upstreams(used, former_);
 }
 

@@ -49,6 +49,11 @@ char* take_block() {
 
 int64_t buffer_bytes() { return t_bytes; }
 
+void HeldBytes::set(size_t bytes) {
+    t_bytes += static_cast<int64_t>(bytes) - static_cast<int64_t>(bytes_);
+    bytes_ = bytes;
+}
+
 void Buffer::release() {
     if (data_ == nullptr) return;
     t_bytes -= static_cast<int64_t>(capacity_);

@@ -72,8 +72,32 @@ class Buffer {
     size_t capacity_ = 0;
 };
 
-// Bytes that all buffers of the calling thread hold now: what a memory budget is held against. A buffer that dies on
-// another thread than it grew on is counted out there.
+// Bytes that all buffers of the calling thread hold now, and what HeldBytes says: what a memory budget is held against.
+// A buffer that dies on another thread than it grew on is counted out there.
 [[nodiscard]] int64_t buffer_bytes();
+// Whether they leave too little of a budget to begin something new: a quarter is for what has begun. 0: no budget.
+[[nodiscard]] inline bool short_of_memory(uint64_t budget) {
+    return budget > 0 && buffer_bytes() >= static_cast<int64_t>(budget / 4 * 3);
+}
+
+// Counts what somebody holds of a message elsewhere than in a Buffer: a body that is gathered in a string.
+class HeldBytes {
+  public:
+    HeldBytes() = default;
+    HeldBytes(HeldBytes&& other) noexcept : bytes_(std::exchange(other.bytes_, 0)) {}
+    HeldBytes& operator=(HeldBytes&& other) noexcept {
+        if (this == &other) return *this;
+        set(0);
+        bytes_ = std::exchange(other.bytes_, 0);
+        return *this;
+    }
+    ~HeldBytes() { set(0); }
+
+    // That many from now on, in the place of those before.
+    void set(size_t bytes);
+
+  private:
+    size_t bytes_ = 0;
+};
 
 }  // namespace tl::base

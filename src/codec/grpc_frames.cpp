@@ -27,6 +27,7 @@ GrpcFrames::Found GrpcFrames::next(std::string_view& message) {
         const size_t more = std::min(rest_.size(), upto - std::min(upto, begun_.size()));
         begun_ += rest_.substr(0, more);
         rest_.remove_prefix(more);
+        held_.set(begun_.capacity());
         return begun_.size() >= upto;
     };
     // What has come whole is not copied.

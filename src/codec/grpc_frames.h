@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/buffer.h"
 #include "codec/grpc.h"
 
 namespace tl::codec {
@@ -33,6 +34,7 @@ class GrpcFrames {
     size_t most_;
     std::string_view rest_;  // of what was fed last
     std::string begun_;      // a frame that has not come whole
+    base::HeldBytes held_;
     bool given_ = false;     // begun_ is what was handed out
 };
 

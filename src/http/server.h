@@ -80,9 +80,7 @@ class Server {
     [[nodiscard]] int listener_fd() const { return listener_.fd(); }
 
     // New requests are refused while this is true: those that have begun need what is left of the budget.
-    [[nodiscard]] bool short_of_memory() const {
-        return limits_.memory > 0 && base::buffer_bytes() >= static_cast<int64_t>(limits_.memory / 4 * 3);
-    }
+    [[nodiscard]] bool short_of_memory() const { return base::short_of_memory(limits_.memory); }
 
     [[nodiscard]] const ServerStats& stats() const { return stats_; }
     [[nodiscard]] net::TlsStats tls_stats() const { return tls_ == nullptr ? net::TlsStats{} : tls_->stats(); }

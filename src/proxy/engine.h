@@ -62,6 +62,10 @@ class Engine {
     // Where connections run that many requests share.
     [[nodiscard]] rt::Gate& connections() { return connections_; }
 
+    // Bytes of all buffers of this thread that a manifest allows; 0: no bound.
+    void set_memory(uint64_t bytes) { memory_ = bytes; }
+    [[nodiscard]] uint64_t memory() const { return memory_; }
+
     // Ends the background work and closes idle connections.
     [[nodiscard]] rt::Task<void> stop();
 
@@ -72,6 +76,7 @@ class Engine {
 
     telemetry::NameTable* names_;
     SharedTrials* trials_;
+    uint64_t memory_ = 0;
     OutcomeReporter report_;
     uint32_t threads_;
     telemetry::CoreMetrics metrics_;

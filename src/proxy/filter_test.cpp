@@ -257,6 +257,34 @@ TEST(Filter, one_that_waits_lets_the_next_go_on_afterwards) {
     });
 }
 
+TEST(Filter, a_gathered_body_counts_as_memory_and_is_refused_when_that_is_short) {
+    Stand stand;
+    stand.filters = {std::make_shared<Shouts>(1 << 20)};
+    stand.run([](Stand& s) -> rt::Task<void> {
+        RawService service{std::string{kOk}};
+        s.use({service.address});
+        const int64_t before = base::buffer_bytes();
+        const auto answer = co_await s.ask("POST", std::string(300'000, 'x'));
+        EXPECT_EQ(answer.status, 200);
+        EXPECT_LE(base::buffer_bytes(), before + 64 * 1024);
+        s.engine->set_memory(400'000);
+        base::HeldBytes others;
+        others.set(300'000);
+        const auto told = co_await s.ask("POST", "a body");
+        EXPECT_EQ(told.status, 503);
+        EXPECT_EQ(header(told, "X-Trunkline-Cause"), "out_of_memory");
+        // One whose length nobody has told begins, and is refused once the others hold too much.
+        others.set(250'000);
+        const std::string head = "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        const std::string chunk = "c350\r\n" + std::string(50'000, 'x') + "\r\n";
+        const auto grown = co_await s.speak({head + chunk, chunk + chunk}, 50ms, 100);
+        EXPECT_TRUE(grown.starts_with("HTTP/1.1 503")) << grown;
+        others.set(0);
+        EXPECT_EQ((co_await s.ask("POST", "a body")).status, 200);
+        co_await service.stop();
+    });
+}
+
 TEST(Filter, refusals_and_replies_are_seen_by_those_that_saw_the_request_only) {
     Stand stand;
     auto waits = std::make_shared<Waits>("b");

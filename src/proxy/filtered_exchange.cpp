@@ -27,13 +27,22 @@ bool has_body(uint16_t status, codec::Method method) {
 FilteredExchange::FilteredExchange(RequestContext& context)
     : context_(&context), client_(std::exchange(context.exchange, this)) {}
 
-rt::Task<Verdict> FilteredExchange::gather(size_t most) {
+// Bodies that are gathered are the largest thing that a request holds, and a client may take its time with them.
+bool FilteredExchange::refuse_for_memory(uint64_t budget) {
+    if (!base::short_of_memory(budget)) return false;
+    context_->refusal = {.cause = Cause::out_of_memory, .detail = "three quarters of gateway.limits.memory are used"};
+    return true;
+}
+
+rt::Task<Verdict> FilteredExchange::gather(size_t most, uint64_t budget) {
     const BodyLength length = client_->request_length();
     if (length.kind == BodyLength::Kind::none) co_return Verdict::proceed;
     if (length.bytes > most) {
         context_->refusal = {Cause::body_too_large, fmt::format("this route takes bodies of {} bytes", most)};
         co_return Verdict::refuse;
     }
+    if (refuse_for_memory(budget)) co_return Verdict::refuse;
+    held_body_.set(length.bytes);
     codec::RequestHead& head = context_->head();
     if (head.expect_continue) {
         [[maybe_unused]] const auto told = co_await client_->send_informational({.status = 100});
@@ -52,6 +61,10 @@ rt::Task<Verdict> FilteredExchange::gather(size_t most) {
         }
         body_ += piece->data;
         end = piece->end;
+        // Of a length that was told, all is counted already.
+        if (body_.size() <= length.bytes) continue;
+        if (refuse_for_memory(budget)) co_return Verdict::refuse;
+        held_body_.set(body_.capacity());
     }
     gathered_ = true;
     for (const auto& filter : context_->route->filters) {

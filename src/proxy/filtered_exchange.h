@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/buffer.h"
 #include "http/exchange.h"
 #include "proxy/filter.h"
 
@@ -20,8 +21,8 @@ class FilteredExchange final : public http::ServerExchange {
     explicit FilteredExchange(RequestContext& context);
 
     // Gathers the request's body, `most` bytes of it, and shows it to the filters; refuse or reply as a filter says, or
-    // because it could not be gathered.
-    [[nodiscard]] rt::Task<Filter::Verdict> gather(size_t most);
+    // because it could not be gathered: the buffers of this thread have `budget` bytes, 0 for any number.
+    [[nodiscard]] rt::Task<Filter::Verdict> gather(size_t most, uint64_t budget);
     [[nodiscard]] std::string& body() { return body_; }
     // What body() holds goes on in the place of the client's, which has been gathered or has none.
     void give_body() { gathered_ = true; }
@@ -54,7 +55,10 @@ class FilteredExchange final : public http::ServerExchange {
 
     RequestContext* context_;
     http::ServerExchange* client_;
+    [[nodiscard]] bool refuse_for_memory(uint64_t budget);
+
     std::string body_;
+    base::HeldBytes held_body_;
     bool gathered_ = false;
     uint64_t streamed_ = 0;  // of the request's body
 

@@ -53,7 +53,7 @@ Filter::Verdict pass_filters(RequestContext& context) {
 // The body is gathered and shown, then asked is who answers in the service's place, if anybody does.
 rt::Task<Filter::Verdict> pass_body(RequestContext& context, FilteredExchange& exchange) {
     if (context.route->most_body != 0) {
-        const Filter::Verdict verdict = co_await exchange.gather(context.route->most_body);
+        const Filter::Verdict verdict = co_await exchange.gather(context.route->most_body, context.engine->memory());
         if (verdict != Filter::Verdict::proceed) co_return verdict;
     }
     for (const auto& filter : context.route->filters) {

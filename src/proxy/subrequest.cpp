@@ -66,6 +66,7 @@ class MemoryExchange final : public http::ServerExchange {
             return base::fail(base::Code::too_large, "the answer is larger than allowed");
         }
         answer_->body += piece.data;
+        answer_->held.set(answer_->body.capacity());
         return {};
     }
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/buffer.h"
 #include "proxy/engine.h"
 #include "proxy/request_context.h"
 
@@ -28,6 +29,7 @@ struct SubResponse {
     uint16_t status = 0;
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
+    base::HeldBytes held;  // counts the body
     Cause cause = Cause::none;  // why Trunkline answered instead of the service; `body` is empty then
     std::string detail;         // of the cause
 

@@ -74,7 +74,7 @@ rt::Task<void> TcpServer::connection(std::unique_ptr<net::Stream> stream) {
     }
     TcpConnection one{*engine_, door, std::move(stream), hard_cancel_};
     open_.push_back(one);
-    const bool full = limits_.memory > 0 && base::buffer_bytes() >= static_cast<int64_t>(limits_.memory / 4 * 3);
+    const bool full = base::short_of_memory(limits_.memory);
     const Denial no_memory{.cause = Cause::out_of_memory, .detail = "three quarters of gateway.limits.memory are used"};
     const auto& denial = door->tcp->denial;
     co_await one.run(denial ? &*denial : full ? &no_memory : nullptr);

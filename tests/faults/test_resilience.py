@@ -209,6 +209,31 @@ class Bounds(unittest.TestCase):
                 connection.close()
             processes.wait_until(backends.answers, 10, "requests to be served again")
 
+    def test_bodies_that_policies_gather_count_as_memory(self):
+        gathers = "  policies: { json: { request: { drop: [secret] } } }\n"
+        with Backends(1, gateway="  limits: { memory: 16MB }\n" + gathers) as backends:
+            part = b"x" * 800_000
+            head = b"POST /x HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: 900000\r\n\r\n"
+            waiting, refused = [], b""
+            end = time.monotonic() + 30
+            # Bodies that never end: each is gathered.
+            while not refused and time.monotonic() < end and len(waiting) < 200:
+                connection = socket.create_connection(("127.0.0.1", backends.system.port))
+                waiting.append(connection)
+                connection.settimeout(0.5)
+                try:
+                    connection.sendall(head + part)
+                    refused = connection.recv(4096)
+                except TimeoutError:
+                    pass
+            self.assertIn(b"503 ", refused[:20])
+            self.assertIn(b"out_of_memory", refused)
+            self.assertLess(len(waiting), 40)
+            self.assertLess(processes.rss(backends.system.process.pid), 100 << 20)
+            for connection in waiting:
+                connection.close()
+            processes.wait_until(backends.answers, 10, "requests to be served again")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,6 +1,7 @@
 // The filter of the lua policy: when a script's functions run, and what becomes of what they say.
 #include <fmt/format.h>
 
+#include "base/buffer.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "gateway/lua/config.h"
@@ -47,6 +48,7 @@ class ScriptedAnswer final : public proxy::BodyTransform {
         if (body_.size() + data.size() > work_.most)
             return base::fail(base::Code::too_large, "the answer is larger than its lua policy takes");
         body_ += data;
+        held_.set(body_.capacity());
         if (!end) return {};
         LuaSubject subject = work_.subject;
         subject.status = &status_;
@@ -71,6 +73,7 @@ class ScriptedAnswer final : public proxy::BodyTransform {
     uint16_t status_;
     Work work_;
     std::string body_;
+    base::HeldBytes held_;
 };
 
 bool has_body(uint16_t status, const RequestContext& context) {

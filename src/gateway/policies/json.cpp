@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/buffer.h"
 #include "base/text.h"
 #include "gateway/policies/headers.h"
 #include "gateway/policies/json_changes.h"
@@ -69,6 +70,7 @@ class AnswerChange final : public proxy::BodyTransform {
         if (body_.size() + data.size() > most_)
             return base::fail(base::Code::too_large, "the answer is larger than its json policy takes");
         body_ += data;
+        held_.set(body_.capacity());
         if (!end) return {};
         auto changed = change(*changes_, *context_, form_, body_);
         if (!changed) return base::fail(changed.error());
@@ -83,6 +85,7 @@ class AnswerChange final : public proxy::BodyTransform {
     DocumentForm form_;
     uint64_t most_;
     std::string body_;
+    base::HeldBytes held_;
 };
 
 class JsonFilter final : public proxy::Filter {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/buffer.h"
 #include "base/log.h"
 #include "gateway/openapi/judge.h"
 #include "gateway/policies/policies.h"
@@ -33,6 +34,7 @@ class ResponseWatch final : public proxy::BodyTransform {
         out += data;
         if (text_.size() + data.size() <= most_) {
             text_ += data;
+            held_.set(text_.capacity());
         } else {
             too_long_ = true;
         }
@@ -54,6 +56,7 @@ class ResponseWatch final : public proxy::BodyTransform {
     const ApiBody* body_;
     std::string type_;
     std::string text_;
+    base::HeldBytes held_;
     size_t most_;
     proxy::StateSlot slot_;
     bool too_long_ = false;
