@@ -355,7 +355,7 @@ TEST(Limiter, answers_503_for_what_a_service_cannot_take_and_streams_hold_no_pla
         s.use({streams.address});
         const std::string ask = "GET /x HTTP/1.1\r\nHost: orders\r\n\r\n";
         for (int i = 0; i < 3; ++i) {
-            EXPECT_NE((co_await s.speak({ask}, 0ms, 60)).find("200 OK"), std::string::npos);
+            EXPECT_NE((co_await s.speak({ask}, 0ms, 40)).find("200 OK"), std::string::npos);
         }
         co_await streams.stop();
         RawService slow{std::string{kOk}};
