@@ -153,8 +153,9 @@ rt::Task<void> settle(End& client, End& service, const Relayed& all) {
     const base::TimePoint last = rt::this_loop().now() + 10s;
     while (client.reads() || service.reads() || !all.end) {
         require(rt::this_loop().now() < last, "it hangs");
-        const bool moved = read(client, service, 16384) | read(service, client, 16384);
-        if (moved) {
+        const bool by_client = read(client, service, 16384);
+        const bool by_service = read(service, client, 16384);
+        if (by_client || by_service) {
             co_await rt::yield();
         } else {
             co_await rt::sleep(1ms);

@@ -8,7 +8,6 @@
 #include "gateway/policies/key_table.h"
 #include "gateway/policies/rate_fields.h"
 #include "gateway/policies/rates.h"
-#include "gateway/policies/shared_limits.h"
 #include "proxy/identity.h"
 
 namespace tl::gateway {
@@ -17,7 +16,6 @@ using namespace std::chrono_literals;
 using proxy::Cause;
 using proxy::RequestContext;
 using Algorithm = LimitConfig::Algorithm;
-using OnStoreFailure = LimitConfig::OnStoreFailure;
 
 namespace {
 
@@ -66,6 +64,7 @@ RatePtr make_rate(const Allowance& allowance, const LimitConfig& config, const C
 }
 
 uint64_t nanoseconds(base::TimePoint now) { return static_cast<uint64_t>(now.time_since_epoch().count()); }
+uint64_t milliseconds(base::TimePoint now) { return nanoseconds(now) / 1'000'000; }
 
 // Who calls, to one rule.
 struct Caller {
@@ -118,7 +117,9 @@ class LimitFilter final : public proxy::Filter {
             const RateAnswer stands = algorithm_ == Algorithm::gcra
                                           ? gcra_of(rate, now).stands(state)
                                           : SlidingWindow{rate.period, rate.count, now}.stands(state);
-            const uint64_t left = rule.leases != nullptr ? left_for_all(rule, key, stands.left, now) : stands.left;
+            const uint64_t left = rule.leases != nullptr
+                                      ? rule.leases->left_for_all(key, now / 1'000'000).value_or(stands.left)
+                                      : stands.left;
             add_rate_fields(context, head, {&rate.policy, rate.name, left, seconds_up(stands.reset)});
         }
     }
@@ -169,15 +170,13 @@ class LimitFilter final : public proxy::Filter {
     // ---- Shared with other gateways
 
     [[nodiscard]] static bool needs_lease(const Rule& rule, const Caller& who) {
-        if (rule.leases == nullptr) return false;
-        const uint64_t now = nanoseconds(rt::this_loop().now()) / 1'000'000;
-        return Lease{now, 0}.idle(rule.leases->table.peek(who.key));
+        return rule.leases != nullptr && rule.leases->lacks(who.key, milliseconds(rt::this_loop().now()));
     }
     [[nodiscard]] static SharedLimits::Want want(const Rule& rule, const RequestContext& context, const Caller& who,
                                                  uint64_t debt) {
         return {.leases = rule.leases,
                 .key = who.key,
-                .caller = fmt::format("{} {}", static_cast<int>(who.text.kind), who.text.bytes),
+                .caller = name_for_all(who.text),
                 .rate = rule.rate_for(context).shared,
                 .debt = debt};
     }
@@ -194,19 +193,12 @@ class LimitFilter final : public proxy::Filter {
         RateAnswer here = ask_here(rule, context, who, now);
         if (lease.word == Lease::Word::granted) {
             here.allowed = true;
-            here.left = left_for_all(rule, who.key, here.left, now);
+            here.left = rule.leases->left_for_all(who.key, now / 1'000'000).value_or(here.left);
         } else if (here.allowed && shared_->up()) {
             shared_->ask(want(rule, context, who, 1));  // Redis was only slow, and gets to know of it
         }
         return {here};
     }
-    // What Redis has said last, while that holds.
-    [[nodiscard]] static uint64_t left_for_all(const Rule& rule, uint64_t key, uint64_t here, uint64_t now) {
-        const uint64_t told = rule.leases->left.peek(key);
-        if (!Lease{now / 1'000'000, 0}.holds(told)) return here;
-        return Lease::left_of(told) + Lease::left_of(rule.leases->table.peek(key));
-    }
-
     static Verdict refuse(RequestContext& context, const Rule& rule, const Answer& answer) {
         const Rate& rate = rule.rate_for(context);
         const auto wait = static_cast<uint32_t>(std::clamp<uint64_t>(seconds_up(answer.rate.retry), 1, UINT32_MAX));
@@ -245,19 +237,10 @@ std::string state_key(const LimitConfig& config, const Rule& rule, size_t index,
                        config.keys);
 }
 
-std::shared_ptr<SharedLimits> keep_shared(const PolicyContext& context) {
-    const RedisConfig& redis = *context.redis;
-    const std::string key = fmt::format("redis {} {} {} {} {}", redis.address, redis.user, redis.password_file,
-                                        redis.database, redis.prefix);
-    return context.home->keeper.keep<SharedLimits>(key, redis, context.home->folder,
-                                                   !context.home->state_folder.empty());
-}
-
 }  // namespace
 
 FilterPtr make_limit_filter(const LimitConfig& config, const PolicyContext& context) {
-    std::shared_ptr<SharedLimits> shared;
-    if (config.store == LimitConfig::Store::redis && context.redis != nullptr) shared = keep_shared(context);
+    const std::shared_ptr<SharedLimits> shared = keep_shared(config.store, context);
     std::vector<Rule> rules;
     for (const Allowance& allowance : config.rate) {
         const size_t index = rules.size();
@@ -275,7 +258,7 @@ FilterPtr make_limit_filter(const LimitConfig& config, const PolicyContext& cont
         rule.leases =
             context.home->keeper.keep<Leases>("leases " + context.redis->prefix + " " + key, name, config.keys);
     }
-    return std::make_shared<LimitFilter>(std::move(rules), std::move(shared), config);
+    return std::make_shared<LimitFilter>(std::move(rules), shared, config);
 }
 
 }  // namespace tl::gateway

@@ -8,6 +8,7 @@
 
 #include "gateway/policies/allowance.h"
 #include "gateway/policies/context.h"
+#include "gateway/policies/store.h"
 #include "manifest/schema.h"
 #include "proxy/filter.h"
 
@@ -17,8 +18,6 @@ struct PolicyCheck;
 
 struct LimitConfig {
     enum class Algorithm : uint8_t { gcra, sliding_window };
-    enum class Store : uint8_t { memory, redis };
-    enum class OnStoreFailure : uint8_t { allow, refuse };
 
     manifest::Position at;
     std::vector<Allowance> rate;

@@ -10,8 +10,6 @@ namespace tl::gateway {
 
 using manifest::list_of;
 using Algorithm = LimitConfig::Algorithm;
-using Store = LimitConfig::Store;
-using OnStoreFailure = LimitConfig::OnStoreFailure;
 
 namespace {
 
@@ -92,12 +90,9 @@ const manifest::Object<LimitConfig>& limit_schema() {
                 "time.")
             .field("plans", &LimitConfig::plans, manifest::map_of(list_of(rate).at_least(1).or_single()))
             .doc("Rates of callers whose credential names this plan.")
-            .field("store", &LimitConfig::store,
-                   manifest::one_of<Store>({{"memory", Store::memory}, {"redis", Store::redis}}))
+            .field("store", &LimitConfig::store, store_words())
             .doc("memory: each gateway counts for itself; redis: all that share gateway.redis count together.")
-            .field("on_store_failure", &LimitConfig::on_store_failure,
-                   manifest::one_of<OnStoreFailure>(
-                       {{"allow", OnStoreFailure::allow}, {"refuse", OnStoreFailure::refuse}}))
+            .field("on_store_failure", &LimitConfig::on_store_failure, on_store_failure_words())
             .doc("allow: while Redis is away each gateway counts for itself; refuse: 503 policy_unavailable.")
             .field("keys", &LimitConfig::keys, manifest::integer().range(16, 1 << 24))
             .doc("Callers that can be counted at a time, 16 bytes each; beyond it they share.")
@@ -109,10 +104,6 @@ const manifest::Object<LimitConfig>& limit_schema() {
     return schema;
 }
 
-void LimitConfig::check(const PolicyCheck& check) const {
-    if (store != Store::redis || check.redis) return;
-    check.diagnostics.error(at, "limit: the manifest names no Redis to store it in",
-                            "add gateway.redis, such as redis: 127.0.0.1:6379");
-}
+void LimitConfig::check(const PolicyCheck& check) const { check_store(store, "limit", at, check); }
 
 }  // namespace tl::gateway

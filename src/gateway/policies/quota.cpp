@@ -28,6 +28,7 @@ struct Rule {
     CallerKey by;
     Period::Kind per = Period::Kind::month;
     std::shared_ptr<QuotaStore> store;
+    std::shared_ptr<Leases> leases;  // nullptr: not shared with other gateways
     std::shared_ptr<const Amount> amount;
     std::map<std::string, std::shared_ptr<const Amount>, std::less<>> plans;
 
@@ -55,27 +56,31 @@ std::shared_ptr<const Amount> make_amount(uint64_t count, const Rule& rule) {
 
 class QuotaFilter final : public proxy::Filter {
   public:
-    QuotaFilter(std::vector<Rule> rules, const QuotaConfig& config)
-        : rules_(std::move(rules)), audit_(config.audit), headers_(config.headers) {}
+    QuotaFilter(std::vector<Rule> rules, std::shared_ptr<SharedLimits> shared, const QuotaConfig& config)
+        : rules_(std::move(rules)),
+          shared_(std::move(shared)),
+          on_store_failure_(config.on_store_failure),
+          audit_(config.audit),
+          headers_(config.headers) {}
 
     std::string_view name() const override { return "quota"; }
 
     Verdict on_request(RequestContext& context) const override {
-        const uint64_t now = seconds_of(context);
-        for (const Rule& rule : rules_) {
-            const Amount& amount = rule.amount_for(context);
-            const QuotaWindow window = window_at(rule.per, now);
-            const QuotaCount counted = count(context, rule, amount, window);
-            if (counted.allowed) {
-                const uint64_t left = amount.most - std::min(counted.used, amount.most);
-                context.note("quota", fmt::format("{} of {} left", left, amount.most));
-            } else if (audit_) {
-                context.note("quota", fmt::format("audit: would be refused by {}", amount.name));
-            } else {
-                return refuse(context, amount, window.end - now);
+        if (shared_ != nullptr && shared_->answers(rt::this_loop().now())) {
+            for (const Rule& rule : rules_) {
+                if (rule.leases->lacks(key_of(context, rule), steady_ms())) return Verdict::wait;
             }
         }
-        return Verdict::proceed;
+        return decide(context);
+    }
+
+    rt::Task<Verdict> wait_request(RequestContext& context) const override {
+        for (const Rule& rule : rules_) {
+            if (!rule.leases->lacks(key_of(context, rule), steady_ms())) continue;
+            if (!shared_->answers(rt::this_loop().now())) continue;
+            co_await shared_->ask_and_wait(want(context, rule, 0), &context.exchange->cancel());
+        }
+        co_return decide(context);
     }
 
     void on_response(RequestContext& context, codec::ResponseHead& head) const override {
@@ -85,12 +90,85 @@ class QuotaFilter final : public proxy::Filter {
             const Amount& amount = rule.amount_for(context);
             const QuotaWindow window = window_at(rule.per, now);
             const uint64_t state = rule.store->table.peek(hash_of(caller_of(context, rule.by), rule.store->secret()));
-            const uint64_t used = std::min(QuotaCount{window.number, amount.most}.count_in(state), amount.most);
-            add_rate_fields(context, head, {&amount.policy, amount.name, amount.most - used, window.end - now});
+            const uint64_t here =
+                amount.most - std::min(QuotaCount{window.number, amount.most}.count_in(state), amount.most);
+            const uint64_t left = left_of(context, rule, here);
+            add_rate_fields(context, head, {&amount.policy, amount.name, left, window.end - now});
         }
     }
 
   private:
+    Verdict decide(RequestContext& context) const {
+        const uint64_t now = seconds_of(context);
+        for (const Rule& rule : rules_) {
+            const Amount& amount = rule.amount_for(context);
+            const QuotaWindow window = window_at(rule.per, now);
+            const Lease::Word word = rule.leases == nullptr ? Lease::Word::unknown : take_lease(context, rule);
+            if (rule.leases != nullptr && word == Lease::Word::unknown && on_store_failure_ == OnStoreFailure::refuse) {
+                context.refusal = {.cause = Cause::policy_unavailable,
+                                   .detail = "the store of this route's quota does not answer"};
+                context.note("quota", "Redis does not answer");
+                return Verdict::refuse;
+            }
+            // It counts here, too: should Redis go away, this gateway goes on from where it stands.
+            const QuotaCount counted = count(context, rule, amount, window);
+            const bool allowed = word == Lease::Word::granted ||
+                                 (word == Lease::Word::unknown && known_left(context, rule).value_or(counted.allowed));
+            if (allowed) {
+                const uint64_t here = amount.most - std::min(counted.used, amount.most);
+                context.note("quota", fmt::format("{} of {} left", left_of(context, rule, here), amount.most));
+                // Redis was only slow, and gets to know of it.
+                if (rule.leases != nullptr && word == Lease::Word::unknown && shared_->up()) {
+                    shared_->ask(want(context, rule, 1));
+                }
+            } else if (audit_) {
+                context.note("quota", fmt::format("audit: would be refused by {}", amount.name));
+            } else {
+                return refuse(context, amount, window.end - now);
+            }
+        }
+        return Verdict::proceed;
+    }
+
+    // ---- Shared with other gateways
+
+    static uint64_t steady_ms() {
+        return static_cast<uint64_t>(rt::this_loop().now().time_since_epoch() / std::chrono::milliseconds{1});
+    }
+    static uint64_t key_of(RequestContext& context, const Rule& rule) {
+        return hash_of(caller_of(context, rule.by), rule.store->secret());
+    }
+    static SharedLimits::Want want(RequestContext& context, const Rule& rule, uint64_t debt) {
+        const uint64_t now = seconds_of(context);
+        const CallerText caller = caller_of(context, rule.by);
+        return {.leases = rule.leases,
+                .key = hash_of(caller, rule.store->secret()),
+                .caller = name_for_all(caller),
+                .rate = make_shared_quota(rule.amount_for(context).most, window_at(rule.per, now), now),
+                .debt = debt};
+    }
+    Lease::Word take_lease(RequestContext& context, const Rule& rule) const {
+        const SharedLimits::Want next = want(context, rule, 0);
+        Lease lease{steady_ms(), next.rate.lease / 2};
+        rule.leases->table.update(next.key, lease);
+        if (lease.more) shared_->ask(next);
+        return lease.word;
+    }
+    // Redis is slow or away. By what it has said last there is one left, or there is none; nothing: it has said
+    // nothing.
+    static std::optional<bool> known_left(RequestContext& context, const Rule& rule) {
+        if (rule.leases == nullptr) return std::nullopt;
+        const uint64_t key = key_of(context, rule);
+        Lease told{steady_ms(), 0};
+        if (!told.holds(rule.leases->left.peek(key))) return std::nullopt;
+        rule.leases->left.update(key, told);
+        return told.word == Lease::Word::granted;
+    }
+    static uint64_t left_of(RequestContext& context, const Rule& rule, uint64_t here) {
+        if (rule.leases == nullptr) return here;
+        return rule.leases->left_for_all(key_of(context, rule), steady_ms()).value_or(here);
+    }
+
     static uint64_t seconds_of(const RequestContext& context) {
         return static_cast<uint64_t>(std::max<int64_t>(context.record.start_ns, 0)) / 1'000'000'000;
     }
@@ -115,6 +193,8 @@ class QuotaFilter final : public proxy::Filter {
     }
 
     std::vector<Rule> rules_;
+    std::shared_ptr<SharedLimits> shared_;  // nullptr: no rule is shared
+    OnStoreFailure on_store_failure_;
     bool audit_;
     bool headers_;
 };
@@ -179,6 +259,10 @@ const manifest::Object<QuotaConfig>& quota_schema() {
             .doc("client, identity, api_key, claim NAME, header NAME, cookie NAME, route or all.")
             .field("plans", &QuotaConfig::plans, manifest::map_of(list_of(amount).at_least(1).or_single()))
             .doc("Requests of callers whose credential names this plan.")
+            .field("store", &QuotaConfig::store, store_words())
+            .doc("memory: each gateway counts for itself; redis: all that share gateway.redis count together.")
+            .field("on_store_failure", &QuotaConfig::on_store_failure, on_store_failure_words())
+            .doc("allow: while Redis is away each gateway counts for itself; refuse: 503 policy_unavailable.")
             .field("keys", &QuotaConfig::keys, manifest::integer().range(16, 1 << 24))
             .doc("Callers that can be counted in a period; beyond it they share.")
             .field("audit", &QuotaConfig::audit, manifest::boolean())
@@ -189,7 +273,10 @@ const manifest::Object<QuotaConfig>& quota_schema() {
     return schema;
 }
 
+void QuotaConfig::check(const PolicyCheck& check) const { check_store(store, "quota", at, check); }
+
 FilterPtr make_quota_filter(const QuotaConfig& config, const PolicyContext& context) {
+    const std::shared_ptr<SharedLimits> shared = keep_shared(config.store, context);
     std::vector<Rule> rules;
     for (const Allowance& allowance : config.requests) {
         const size_t index = rules.size();
@@ -199,8 +286,14 @@ FilterPtr make_quota_filter(const QuotaConfig& config, const PolicyContext& cont
         rule.amount = make_amount(allowance.count, rule);
         for (const auto& plan : config.plans) rule.plans[plan.name.value] = make_amount(plan.value[index].count, rule);
         rule.store = keep_store(rule, index, config.keys, context);
+        if (shared == nullptr) continue;
+        // Gateways share what has the same place in their manifests.
+        const std::string name = fmt::format("quota {} per {} of {} by {}", index, to_string(Period{.kind = rule.per}),
+                                             context.level("quota"), to_string(rule.by));
+        rule.leases = context.home->keeper.keep<Leases>(
+            fmt::format("leases {} {} keys {}", context.redis->prefix, name, config.keys), name, config.keys);
     }
-    return std::make_shared<QuotaFilter>(std::move(rules), config);
+    return std::make_shared<QuotaFilter>(std::move(rules), shared, config);
 }
 
 }  // namespace tl::gateway

@@ -25,11 +25,11 @@ constexpr base::Duration kLongestPause = 1s;
 constexpr size_t kMostPending = 16384;
 constexpr size_t kMostBatch = 256;
 constexpr uint64_t kLongestLease = 60'000;  // ms
-constexpr uint64_t kLeaseShare = 200;       // of the rate: half a percent
+constexpr uint64_t kLeaseShare = 200;       // of the rate or quota: half a percent
 
 // GCRA in microseconds. KEYS[1]: the caller; ARGV: interval, burst, wanted, owed. Says how many are granted, after how
 // many microseconds there would be one, and how many are left for all.
-constexpr std::string_view kScript = R"(
+constexpr std::string_view kRateScript = R"(
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
 local interval, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -50,6 +50,21 @@ if grant == 0 then retry = math.max(0, math.ceil(tat + interval - room - now)) e
 return {grant, retry, free - grant}
 )";
 
+// KEYS[1]: the caller's count in a period; ARGV: how many there are, wanted, owed, and when it may be forgotten. Says
+// the same.
+constexpr std::string_view kQuotaScript = R"(
+local most, want, owed = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local used = tonumber(redis.call('GET', KEYS[1]) or '0') + owed
+local grant = math.min(want, math.max(0, most - used))
+used = used + grant
+if grant > 0 or owed > 0 then
+  redis.call('SET', KEYS[1], string.format('%.0f', used))
+  redis.call('EXPIREAT', KEYS[1], ARGV[4])
+end
+return {grant, 0, math.max(0, most - used)}
+)";
+constexpr uint64_t kKept = 86400;  // seconds behind a period's end: clocks differ
+
 // Puts down what is left for all gateways.
 struct Remaining {
     uint64_t now = 0;
@@ -68,6 +83,24 @@ SharedRate make_shared_rate(uint64_t period_ns, uint64_t count, uint64_t burst) 
             .burst = burst,
             .lease = std::clamp<uint64_t>(std::min(count, burst) / kLeaseShare, 1, Lease::kMost / 2),
             .lasts_ms = std::clamp<uint64_t>(period_ns / 1'000'000, 100, kLongestLease)};
+}
+
+SharedRate make_shared_quota(uint64_t count, const QuotaWindow& window, uint64_t seconds_now) {
+    return {.burst = count,
+            .lease = std::clamp<uint64_t>(count / kLeaseShare, 1, Lease::kMost / 2),
+            .lasts_ms = (window.end - std::min(seconds_now, window.end)) * 1000,
+            .window = window.number,
+            .ends = window.end};
+}
+
+std::string name_for_all(const CallerText& caller) {
+    return fmt::format("{} {}", static_cast<int>(caller.kind), caller.bytes);
+}
+
+std::optional<uint64_t> Leases::left_for_all(uint64_t key, uint64_t now) const {
+    const uint64_t told = left.peek(key);
+    if (!Lease{now, 0}.holds(told)) return std::nullopt;
+    return Lease::left_of(told) + Lease::left_of(table.peek(key));
 }
 
 SharedLimits::SharedLimits(RedisConfig config, std::string folder, bool live)
@@ -129,9 +162,11 @@ rt::Task<base::Result<void>> SharedLimits::open() {
     const rt::Wait wait = rt::this_loop().within(kConnectTime);
     const auto opened = co_await client_.open(wait);
     if (!opened) co_return opened;
-    auto loaded = co_await client_.ask({"SCRIPT", "LOAD", std::string{kScript}}, wait);
-    if (!loaded) co_return base::fail(std::move(loaded.error()));
-    script_ = std::move(loaded->text);
+    for (const auto& [sha, script] : {std::pair{&rate_script_, kRateScript}, std::pair{&quota_script_, kQuotaScript}}) {
+        auto loaded = co_await client_.ask({"SCRIPT", "LOAD", std::string{script}}, wait);
+        if (!loaded) co_return base::fail(std::move(loaded.error()));
+        *sha = std::move(loaded->text);
+    }
     const base::HashKey fresh = new_secret();
     const std::string name = client_.config().prefix + ":salt";
     const auto set = co_await client_.ask({"SET", name, base::hex64(fresh.low) + base::hex64(fresh.high), "NX"}, wait);
@@ -202,19 +237,22 @@ std::string SharedLimits::commands_for(const std::vector<Pending>& batch, bool w
         const uint64_t high = base::hash(one.want.caller, {salt_.high, ~salt_.low});
         const std::string key =
             fmt::format("{}:{}:{:016x}{:016x}", client_.config().prefix, one.want.leases->name, high, low);
-        const std::string interval = fmt::format("{:.3f}", static_cast<double>(rate.interval_ns) / 1000.0);
         const std::string burst = fmt::to_string(rate.burst);
         const std::string wanted = fmt::to_string(rate.lease);
         const std::string owed = fmt::to_string(one.want.debt);
-        const std::string_view words[] = {whole_script ? "EVAL" : "EVALSHA",
-                                          whole_script ? kScript : std::string_view{script_},
-                                          "1",
-                                          key,
-                                          interval,
-                                          burst,
-                                          wanted,
-                                          owed};
-        codec::append_command(commands, words);
+        const std::string_view how = whole_script ? "EVAL" : "EVALSHA";
+        if (rate.window == 0) {
+            const std::string interval = fmt::format("{:.3f}", static_cast<double>(rate.interval_ns) / 1000.0);
+            const std::string_view script = whole_script ? kRateScript : std::string_view{rate_script_};
+            const std::string_view words[] = {how, script, "1", key, interval, burst, wanted, owed};
+            codec::append_command(commands, words);
+        } else {
+            const std::string of_period = fmt::format("{}:{}", key, rate.window);
+            const std::string forget = fmt::to_string(rate.ends + kKept);
+            const std::string_view script = whole_script ? kQuotaScript : std::string_view{quota_script_};
+            const std::string_view words[] = {how, script, "1", of_period, burst, wanted, owed, forget};
+            codec::append_command(commands, words);
+        }
     }
     return commands;
 }
@@ -252,7 +290,9 @@ void SharedLimits::apply(const Pending& pending, const RespReply& reply) {
     const Want& want = pending.want;
     const uint64_t now = now_ms();
     // Refused: until a whole lease would be there, so that a caller far over its limit costs few hops.
-    const uint64_t retry = number(1) + (want.rate.lease - 1) * want.rate.interval_ns / 1000;
+    const bool quota = want.rate.window != 0;
+    const uint64_t retry =
+        quota ? want.rate.lasts_ms * 1000 : number(1) + (want.rate.lease - 1) * want.rate.interval_ns / 1000;
     LeaseGrant grant{.now = now,
                      .granted = number(0),
                      .lasts = want.rate.lasts_ms,
