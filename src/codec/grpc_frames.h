@@ -35,7 +35,7 @@ class GrpcFrames {
     std::string_view rest_;  // of what was fed last
     std::string begun_;      // a frame that has not come whole
     base::HeldBytes held_;
-    bool given_ = false;     // begun_ is what was handed out
+    bool given_ = false;  // begun_ is what was handed out
 };
 
 }  // namespace tl::codec

@@ -29,7 +29,7 @@ struct SubResponse {
     uint16_t status = 0;
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
-    base::HeldBytes held;  // counts the body
+    base::HeldBytes held;       // counts the body
     Cause cause = Cause::none;  // why Trunkline answered instead of the service; `body` is empty then
     std::string detail;         // of the cause
 
