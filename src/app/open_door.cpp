@@ -75,7 +75,8 @@ class HttpDoor final : public OpenDoor {
 proxy::TcpLimits limits_of(const ServerRules& rules) {
     return {.connections = rules.connections,
             .connections_per_client = rules.limits.connections_per_client,
-            .memory = rules.limits.memory};
+            .memory = rules.limits.memory,
+            .announced_within = rules.limits.head_deadline};
 }
 
 class TcpDoor final : public OpenDoor {
@@ -83,11 +84,13 @@ class TcpDoor final : public OpenDoor {
     TcpDoor(proxy::Engine& engine, const proxy::DoorPtr& door, const ServerRules& rules)
         : kind_(door->kind), server_(engine, door, limits_of(rules)) {
         server_.set_tls(rules.tls, rules.tls_limits);
+        server_.set_proxy_protocol(rules.proxy_protocol);
     }
     base::Result<void> start(int listener) override { return server_.start(listener); }
     void change(const proxy::DoorPtr& door, const ServerRules& rules) override {
         server_.change(door, limits_of(rules));
         server_.set_tls(rules.tls, rules.tls_limits);
+        server_.set_proxy_protocol(rules.proxy_protocol);
     }
     void count(proxy::Engine& engine) override {
         telemetry::DoorCell& cell = engine.metrics().door(kind_);

@@ -44,14 +44,15 @@ Denial no_instance(const Upstream& upstream, std::string_view version) {
 
 }  // namespace
 
-TcpConnection::TcpConnection(Engine& engine, DoorPtr door, std::unique_ptr<net::Stream> client, rt::Cancel& stop)
+TcpConnection::TcpConnection(Engine& engine, DoorPtr door, std::unique_ptr<net::Stream> client,
+                             const net::Address& peer, rt::Cancel& stop)
     : engine_(&engine),
       door_(std::move(door)),
       route_(&*door_->tcp),
       client_(std::move(client)),
       stop_(&stop),
       began_(rt::this_loop().now()),
-      peer_(client_->peer()) {}
+      peer_(peer) {}
 
 TcpConnection::~TcpConnection() = default;
 

@@ -14,8 +14,9 @@ namespace tl::proxy {
 
 class TcpConnection : public rt::ListNode<TcpConnection> {
   public:
-    // `stop` ends it by a reset; it outlives this.
-    TcpConnection(Engine& engine, DoorPtr door, std::unique_ptr<net::Stream> client, rt::Cancel& stop);
+    // `peer`: the client, by the word of a balancer where there is one. `stop` ends it by a reset; it outlives this.
+    TcpConnection(Engine& engine, DoorPtr door, std::unique_ptr<net::Stream> client, const net::Address& peer,
+                  rt::Cancel& stop);
     ~TcpConnection();
     TcpConnection(const TcpConnection&) = delete;
     TcpConnection& operator=(const TcpConnection&) = delete;

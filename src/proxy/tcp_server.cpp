@@ -45,34 +45,57 @@ rt::Task<void> TcpServer::accept_loop() {
 
 // Beyond a cap a connection is closed at once: the client sees it and can go elsewhere.
 void TcpServer::admit(std::unique_ptr<net::Stream> stream) {
-    const uint32_t most = limits_.connections_per_client;
+    const bool announced = proxied_ != nullptr && proxied_->from.contains(stream->peer());
+    const uint32_t most = announced ? 0 : limits_.connections_per_client;
     const http::ClientKey client = most == 0 ? http::ClientKey{} : http::ClientKey::of(stream->peer());
     if (stats_.open < limits_.connections && clients_.take(client, most)) {
-        run(std::move(stream), client);
+        run(std::move(stream), client, announced);
     } else {
         ++stats_.turned_away;
         stream->reset_on_close();
     }
 }
 
-void TcpServer::run(std::unique_ptr<net::Stream> stream, const http::ClientKey& counted) {
+void TcpServer::run(std::unique_ptr<net::Stream> stream, const http::ClientKey& counted, bool named) {
     if (gate_.is_closed()) return clients_.give(counted);
     ++stats_.accepted;
     ++stats_.open;
-    gate_.spawn("connection", connection(std::move(stream)), [this, counted] {
-        --stats_.open;
-        clients_.give(counted);
-    });
+    const net::Address peer = stream->peer();
+    gate_.spawn("connection", named ? announced(std::move(stream)) : connection(std::move(stream), peer),
+                [this, counted] {
+                    --stats_.open;
+                    clients_.give(counted);
+                });
 }
 
-rt::Task<void> TcpServer::connection(std::unique_ptr<net::Stream> stream) {
+// The peer is a balancer: the client that it names is the one that is counted.
+rt::Task<void> TcpServer::announced(std::unique_ptr<net::Stream> stream) {
+    const http::ProxyProtocolPtr rule = proxied_;
+    const rt::Wait wait = rt::this_loop().within(limits_.announced_within, &hard_cancel_);
+    const auto named = co_await http::read_announced(*stream, rule->required, wait);
+    if (!named) {
+        ++stats_.turned_away;
+        co_return;
+    }
+    const net::Address peer = *named ? **named : stream->peer();
+    const uint32_t most = *named ? limits_.connections_per_client : 0;
+    const http::ClientKey client = most == 0 ? http::ClientKey{} : http::ClientKey::of(peer);
+    if (!clients_.take(client, most)) {
+        ++stats_.turned_away;
+        co_return;
+    }
+    co_await connection(std::move(stream), peer);
+    clients_.give(client);
+}
+
+rt::Task<void> TcpServer::connection(std::unique_ptr<net::Stream> stream, net::Address peer) {
     const DoorPtr door = door_;
     if (secure_) {
         auto accepted = co_await tls_->accept(std::move(stream), &hard_cancel_);
         if (accepted.stream == nullptr) co_return;  // counted and told by the acceptor
         stream = std::move(accepted.stream);
     }
-    TcpConnection one{*engine_, door, std::move(stream), hard_cancel_};
+    TcpConnection one{*engine_, door, std::move(stream), peer, hard_cancel_};
     open_.push_back(one);
     const bool full = base::short_of_memory(limits_.memory);
     const Denial no_memory{.cause = Cause::out_of_memory, .detail = "three quarters of gateway.limits.memory are used"};

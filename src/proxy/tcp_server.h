@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "http/client_counts.h"
+#include "http/proxied.h"
 #include "net/listener.h"
 #include "net/tls.h"
 #include "proxy/door.h"
@@ -20,6 +21,7 @@ struct TcpLimits {
     size_t connections = 65536;
     uint32_t connections_per_client = 0;  // of one address, of IPv6 a /64; 0: no cap
     uint64_t memory = 0;                  // bytes of all buffers; from three quarters on nobody is let in; 0: no cap
+    base::Duration announced_within = std::chrono::seconds{10};  // a balancer's PROXY header
 };
 
 struct TcpServerStats {
@@ -43,6 +45,8 @@ class TcpServer {
     // For connections from now on; those that are there keep what they began with.
     void change(DoorPtr door, const TcpLimits& limits) { door_ = std::move(door), limits_ = limits; }
     void set_tls(net::TlsServerPtr tls, const net::TlsLimits& limits = {});
+    // Whose word about clients counts for new connections; nullptr: nobody's (the default).
+    void set_proxy_protocol(http::ProxyProtocolPtr rule) { proxied_ = std::move(rule); }
     // Stops accepting, when what waits in the kernel's queue has been taken. Open connections have until `deadline`,
     // then they are reset.
     [[nodiscard]] rt::Task<void> stop(base::TimePoint deadline);
@@ -60,8 +64,9 @@ class TcpServer {
     [[nodiscard]] rt::Task<void> accept_loop();
     [[nodiscard]] rt::Task<void> empty_queue();
     void admit(std::unique_ptr<net::Stream> stream);
-    void run(std::unique_ptr<net::Stream> stream, const http::ClientKey& counted);
-    [[nodiscard]] rt::Task<void> connection(std::unique_ptr<net::Stream> stream);
+    void run(std::unique_ptr<net::Stream> stream, const http::ClientKey& counted, bool announced = false);
+    [[nodiscard]] rt::Task<void> announced(std::unique_ptr<net::Stream> stream);
+    [[nodiscard]] rt::Task<void> connection(std::unique_ptr<net::Stream> stream, net::Address peer);
     void tell(const TcpConnection& connection);
 
     Engine* engine_;
@@ -70,6 +75,7 @@ class TcpServer {
     TcpServerStats stats_;
     http::ClientCounts clients_;
     net::Listener listener_;
+    http::ProxyProtocolPtr proxied_;
     std::unique_ptr<net::TlsAcceptor> tls_;  // made when first needed; handshakes may use it until the end
     bool secure_ = false;
     rt::List<TcpConnection> open_;

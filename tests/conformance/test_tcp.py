@@ -75,6 +75,17 @@ def rest_of(peer):
     return int(count), digest
 
 
+def rest(peer):
+    """What comes until the end, or a reset."""
+    text = b""
+    try:
+        while part := peer.recv(1 << 16):
+            text += part
+    except ConnectionError:
+        pass
+    return text
+
+
 def noted(service="db"):
     path = wires.folder / f"noted-{service}"
     return path.read_text().splitlines() if path.exists() else []
@@ -212,6 +223,47 @@ class Instances(unittest.TestCase):
             self.assertEqual(header[:16], b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x00\x0c")
             self.assertEqual(header[16:24], bytes([127, 0, 0, 1] * 2))
             self.assertEqual(int.from_bytes(header[24:26], "big"), peer.getsockname()[1])
+
+
+class BehindABalancer(unittest.TestCase):
+    def test_the_client_is_the_one_that_the_balancer_names(self):
+        port = processes.free_port()
+        behind = system.System(f"""
+system: behind
+gateway:
+  listen: {{port}}
+  proxy_protocol: 127.0.0.1
+  timeouts: {{ head: 1s }}
+  limits: {{ connections_per_client: 1 }}
+  threads: 1
+  routes: []
+  tcp: [{{ listen: {port}, to: told }}]
+contexts:
+  data:
+    told: {{ run: "{COMMAND}", protocol: tcp, tcp: {{ send_proxy_protocol: v1 }}, env: {{ PROXY: v1 }} }}
+telemetry: {{ access_log: json, access_file: "{{folder}}/access.log" }}
+""")
+        self.addCleanup(behind.close)
+        behind.start(services=["told"])
+
+        def named(client, words="header\n"):
+            peer = socket.create_connection(("127.0.0.1", port), timeout=20)
+            self.addCleanup(peer.close)
+            peer.sendall(f"PROXY TCP4 {client} 192.0.2.1 5555 80\r\n{words}".encode())
+            return peer
+        first = named("203.0.113.9")
+        self.assertEqual(bytes.fromhex(first.recv(1000).decode()).decode().split()[:3], ["PROXY", "TCP4", "203.0.113.9"])
+        # Caps are of the client that is named: the same one is one too many, another one is not.
+        self.assertEqual(rest(named("203.0.113.9")), b"")
+        self.assertIn(b"203.0.113.10", bytes.fromhex(named("203.0.113.10").recv(1000).decode()))
+        for bad in (b"header\n", b"PROXY TCP4 nobody\r\n", b"PROXY TCP4 203.0.113.11"):
+            peer = socket.create_connection(("127.0.0.1", port), timeout=20)
+            self.addCleanup(peer.close)
+            peer.sendall(bad)
+            self.assertEqual(rest(peer), b"", bad)
+        first.close()
+        seen = wait_until(lambda: [json.loads(line) for line in (behind.folder / "access.log").read_text().splitlines()], 10, "a record")
+        self.assertEqual(seen[0]["client"].split(":")[0], "203.0.113.9")
 
 
 class BetweenServices(unittest.TestCase):
