@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "manifest/print.h"
@@ -92,14 +93,14 @@ bool Draft::add_route(Node route) {
 std::string Draft::add_service(std::string_view wanted, Node service) {
     if (service_count() == kMostServices) return {};
     const std::string label = label_of(wanted);
+    size_t& last = labels_[label];  // the number that such a label got last; 0: none did
     std::string name = label;
     // "policies" stands beside the services of a context.
-    for (size_t& number = labels_[label]; name == "policies" || number > 0 || this->service(name) != nullptr;) {
-        const std::string suffix = fmt::format("-{}", ++number + 1);
+    bool is_free = last == 0 && name != "policies" && this->service(name) == nullptr;
+    for (last = std::max<size_t>(last, 1); !is_free; is_free = this->service(name) == nullptr) {
+        const std::string suffix = fmt::format("-{}", ++last);
         name = label.substr(0, kLongestLabel - suffix.size()) + suffix;
-        if (this->service(name) == nullptr) break;
     }
-    ++labels_[label];
     put(services(), name, std::move(service));
     return name;
 }
@@ -108,7 +109,39 @@ size_t Draft::route_count() const { return root_.find("gateway")->find("routes")
 
 size_t Draft::service_count() const { return root_.find("contexts")->find(kContext)->entries.size(); }
 
-std::string Draft::to_yaml() const { return manifest::to_yaml(root_); }
+void Draft::keep_closed() {
+    const auto closed = [](const Node& place) {
+        const Node* const policies = place.find("policies");
+        return policies != nullptr && is_closed(*policies);
+    };
+    const auto close_own = [](Node& place) {
+        Entry* const policies = entry_of(place, "policies");
+        if (policies != nullptr && policies->value.find("allow") != nullptr) close(policies->value);
+    };
+    const bool all = closed(gateway());
+    std::set<std::string_view> services;
+    for (Entry& entry : this->services().entries) {
+        if (all) close_own(entry.value);
+        if (closed(entry.value)) services.insert(entry.key);
+    }
+    for (Node& route : child(gateway(), "routes").items) {
+        const Node* const to = route.find("to");
+        if (all || (to != nullptr && services.contains(to->text))) close_own(route);
+    }
+}
+
+std::string Draft::to_yaml() {
+    std::vector<Entry>& entries = gateway().entries;
+    const auto routes = std::ranges::find(entries, "routes", &Entry::key);
+    if (routes != entries.end()) std::rotate(routes, routes + 1, entries.end());
+    return manifest::to_yaml(root_);
+}
+
+bool is_closed(const Node& policies) {
+    const Node* const allow = policies.find("allow");
+    const Node* const scopes = allow == nullptr ? nullptr : allow->find("scopes");
+    return scopes != nullptr && std::ranges::find(scopes->items, Draft::kClosed, &Node::text) != scopes->items.end();
+}
 
 void close(Node& policies) {
     Node allow = map_node(policies.at);

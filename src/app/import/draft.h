@@ -45,13 +45,18 @@ class Draft {
     [[nodiscard]] size_t service_count() const;
 
     [[nodiscard]] manifest::Node& root() { return root_; }
-    [[nodiscard]] std::string to_yaml() const;
+    // Closed places hold whatever stands nearer: a route's own `allow` must not open what its service has closed.
+    void keep_closed();
+    // `gateway.routes` comes last, as people write it.
+    [[nodiscard]] std::string to_yaml();
 
   private:
     manifest::Node root_;
     std::map<std::string, size_t, std::less<>> labels_;  // to how often each was wanted
 };
 
+// Whether nobody passes them.
+[[nodiscard]] bool is_closed(const manifest::Node& policies);
 // Nobody passes these policies any more, until somebody who knows better removes the line.
 void close(manifest::Node& policies);
 // A name as the manifest takes it: "Orders API" to "orders-api"; "service" if nothing is left.

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "base/units.h"
 
 namespace tl::app {
 
@@ -128,6 +129,10 @@ std::optional<double> number_of(const Node& node) {
 std::string number_text(double number) {
     if (number == std::floor(number) && std::abs(number) < 1e15) return fmt::format("{:.0f}", number);
     return fmt::format("{}", number);
+}
+
+std::string seconds_text(double seconds) {
+    return base::format_duration(std::chrono::milliseconds{static_cast<int64_t>(std::clamp(seconds, 0.0, 1e9) * 1000)});
 }
 
 bool names_a_secret(std::string_view name) {

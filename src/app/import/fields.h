@@ -43,7 +43,7 @@ class Fields {
     // Reports whatever was not asked for and says something.
     void finish();
 
-    static constexpr size_t kMostItems = 1000;
+    static constexpr size_t kMostItems = 20'000;
 
   private:
     const manifest::Node* node_;
@@ -58,6 +58,8 @@ class Fields {
 [[nodiscard]] std::optional<double> number_of(const manifest::Node& node);
 // "12" or "0.5".
 [[nodiscard]] std::string number_text(double number);
+// A time of the manifest: 5400 is "1h30m".
+[[nodiscard]] std::string seconds_text(double seconds);
 // Whether what has this name is likely a secret, such as Authorization or api_key.
 [[nodiscard]] bool names_a_secret(std::string_view name);
 

@@ -95,7 +95,7 @@ class KongImport {
         if (takes_connections(fields))
             return report_->missing(fields.at("protocols"), fields.what() + " takes connections",
                                     "a port of gateway.tcp, for TCP");
-        const bool strip = fields.flag("strip_path", true);
+        const bool strip = fields.flag("strip_path", true) && !is_rpc(fields);
         std::vector<Node> made;
         for (const KongPath& path : paths_of(fields)) {
             Node node = map_node(fields.at("paths"));
@@ -124,6 +124,12 @@ class KongImport {
         const std::vector<std::string> protocols = fields.list("protocols");
         constexpr std::array<std::string_view, 6> kRequests{"http", "https", "grpc", "grpcs", "ws", "wss"};
         return !protocols.empty() && std::ranges::find_first_of(protocols, kRequests) == protocols.end();
+    }
+
+    // Kong strips nothing of calls, whose path is the method.
+    static bool is_rpc(Fields& fields) {
+        const std::vector<std::string> protocols = fields.list("protocols");
+        return std::ranges::any_of(protocols, [](const std::string& one) { return one.starts_with("grpc"); });
     }
 
     std::vector<KongPath> paths_of(Fields& fields) {
@@ -216,7 +222,8 @@ class KongImport {
                 if (value.is_scalar() && !value.text.starts_with("~*")) values.push_back(value.text);
             }
             if (values.size() != entry.value.items.size() || values.empty())
-                report_->missing(entry.at, fmt::format("the header \"{}\" of {}", entry.key, fields.what()),
+                report_->missing(entry.at,
+                                 fmt::format("{} for some values of the header \"{}\"", fields.what(), entry.key),
                                  "a value is one text, or \"*\" for any");
             if (names_a_secret(entry.key)) {
                 report_->to_do(entry.at,

@@ -15,7 +15,8 @@ using manifest::Node;
 
 namespace {
 
-constexpr size_t kMostEntities = 4096;  // services; routes, consumers and plugins: four times as many
+constexpr size_t kMostServices = 4096;
+constexpr size_t kMostPlugins = 100;  // of one place
 
 std::string scalar_under(const Node& map, std::string_view key) {
     const Node* const found = map.find(key);
@@ -38,9 +39,14 @@ class Reader {
         if (auto wrong = check_format()) return std::unexpected(std::move(*wrong));
         read_plugin_configs();
         for (const Node* const one : root_.maps("services")) read_service(*one);
+        for (size_t i = 0; i < file_.services.size(); ++i) {
+            for (const std::string& name : {file_.services[i].entity.name, file_.services[i].entity.id})
+                if (!name.empty()) service_at_.emplace(name, i);
+        }
         for (const Node* const one : root_.maps("routes")) place_route(*one);
         for (const Node* const one : root_.maps("consumers")) file_.consumers.push_back(entity(*one, "username"));
         for (const Node* const one : root_.maps("upstreams")) file_.upstreams.push_back(entity(*one, "name"));
+        index();
         for (const Node* const one : root_.maps("plugins")) place_plugin(*one);
         root_.tell("certificates", "put certificates and keys into files and name them under gateway.tls.certificates");
         root_.tell("ca_certificates", "put them into a PEM file and name it as tls.ca of the services that need it");
@@ -49,9 +55,14 @@ class Reader {
         for (const char* const kind : {"keyauth_credentials", "basicauth_credentials", "jwt_secrets", "acls"})
             root_.tell(kind, "write them inside their consumers, so that the report can say more about them");
         root_.finish();
-        if (file_.services.size() > kMostEntities) {
+        if (file_.services.size() > kMostServices) {
             return std::unexpected(Diagnostic{.at = node_->at,
-                                              .message = fmt::format("it has more than {} services", kMostEntities),
+                                              .message = fmt::format("it has more than {} services", kMostServices),
+                                              .hint = "import it in parts"});
+        }
+        if (too_many_.known()) {
+            return std::unexpected(Diagnostic{.at = too_many_,
+                                              .message = fmt::format("more than {} plugins at one place", kMostPlugins),
                                               .hint = "import it in parts"});
         }
         return std::move(file_);
@@ -113,7 +124,9 @@ class Reader {
 
     // A plugin that is switched off does nothing in Kong either, and one of further out holds in its place.
     void add_plugin(std::vector<KongPlugin>& to, const Node& node) {
-        if (scalar_under(node, "enabled") != "false") to.push_back(plugin(node));
+        if (scalar_under(node, "enabled") == "false") return;
+        if (to.size() == kMostPlugins && !too_many_.known()) too_many_ = node.at;
+        if (!too_many_.known()) to.push_back(plugin(node));
     }
 
     KongEntity entity(const Node& node, std::string_view name_key) {
@@ -131,9 +144,8 @@ class Reader {
 
     void place_route(const Node& node) {
         const std::string wanted = reference_under(node, "service");
-        for (KongService& service : file_.services) {
-            if (!service.entity.is(wanted)) continue;
-            service.routes.push_back(entity(node, "name"));
+        if (const auto found = service_at_.find(wanted); found != service_at_.end()) {
+            file_.services[found->second].routes.push_back(entity(node, "name"));
             return;
         }
         report_->missing(node.at, fmt::format("route \"{}\"", scalar_under(node, "name")),
@@ -141,21 +153,29 @@ class Reader {
                                         : fmt::format("there is no service \"{}\" in the file", wanted));
     }
 
-    KongEntity* find(std::vector<KongEntity>& in, const std::string& reference) {
-        const auto found = std::ranges::find_if(in, [&](const KongEntity& one) { return one.is(reference); });
-        return found == in.end() ? nullptr : &*found;
+    using Index = std::map<std::string, KongEntity*, std::less<>>;
+
+    static void add_to(Index& index, KongEntity& entity) {
+        for (const std::string& name : {entity.name, entity.id})
+            if (!name.empty()) index.emplace(name, &entity);
     }
 
-    KongEntity* place_of(const std::string& service, const std::string& route, const std::string& consumer) {
-        if (!consumer.empty()) return find(file_.consumers, consumer);
-        for (KongService& one : file_.services) {
-            if (!route.empty()) {
-                if (KongEntity* const found = find(one.routes, route)) return found;
-            } else if (one.entity.is(service)) {
-                return &one.entity;
-            }
+    // When nothing is added to the file any more but plugins.
+    void index() {
+        for (KongService& service : file_.services) {
+            add_to(services_, service.entity);
+            for (KongEntity& route : service.routes) add_to(routes_, route);
         }
-        return nullptr;
+        for (KongEntity& consumer : file_.consumers) add_to(consumers_, consumer);
+    }
+
+    KongEntity* place_of(const std::string& service, const std::string& route, const std::string& consumer) const {
+        const auto in = [](const Index& index, const std::string& name) {
+            const auto found = index.find(name);
+            return found == index.end() ? nullptr : found->second;
+        };
+        if (!consumer.empty()) return in(consumers_, consumer);
+        return route.empty() ? in(services_, service) : in(routes_, route);
     }
 
     void place_plugin(const Node& node) {
@@ -176,6 +196,11 @@ class Reader {
     const Node* node_;
     Report* report_;
     std::map<std::string, const Node*, std::less<>> configs_;
+    std::map<std::string, size_t, std::less<>> service_at_;
+    Index services_;
+    Index routes_;
+    Index consumers_;
+    manifest::Position too_many_;  // where a place had more plugins than it may
     KongFile file_;
 };
 

@@ -27,10 +27,6 @@ struct KongEntity {
     std::string id;
     const manifest::Node* node = nullptr;
     std::vector<KongPlugin> plugins;
-
-    [[nodiscard]] bool is(const std::string& reference) const {
-        return !reference.empty() && (reference == name || reference == id);
-    }
 };
 
 struct KongService {

@@ -10,6 +10,7 @@
 #include "app/import/draft.h"
 #include "app/import/fields.h"
 #include "app/import/url.h"
+#include "base/units.h"
 
 namespace tl::app {
 
@@ -38,14 +39,15 @@ Url url_of(Fields& fields, Report& report) {
     return url;
 }
 
-std::string milliseconds(double ms) { return fmt::format("{:.0f}ms", std::clamp(std::floor(ms), 1.0, 3600000.0)); }
+// A time of at most an hour.
+std::string time_of(double ms) {
+    const auto whole = static_cast<int64_t>(std::clamp(std::floor(ms), 1.0, 3600000.0));
+    return base::format_duration(std::chrono::milliseconds{whole});
+}
 
 void put_timeouts(Fields& fields, Node& service, Report& report) {
     const double read = fields.number("read_timeout").value_or(kKongTimeout);
-    put(service, "timeout",
-        word_node(read >= 1000 && std::fmod(read, 1000) == 0 ? fmt::format("{:.0f}s", std::min(read, 3600000.0) / 1000)
-                                                             : milliseconds(read),
-                  fields.at("read_timeout")));
+    put(service, "timeout", word_node(time_of(read), fields.at("read_timeout")));
     if (const auto connect = fields.number("connect_timeout"); connect && *connect != kKongTimeout)
         report.missing(fields.at("connect_timeout"), "\"connect_timeout\" of " + fields.what(),
                        "an instance has 1s to accept, then the next one is tried");
@@ -111,9 +113,9 @@ void put_health(Fields& upstream, Node& service, Report& report) {
     const std::string type = all.text("type", "http");
     const std::string path = all.text("http_path", "/");
     put(health, type == "tcp" ? "tcp" : "http", type == "tcp" ? word_node("true") : text_node(path));
-    put(health, "interval", word_node(milliseconds(interval * 1000)));
+    put(health, "interval", word_node(time_of(interval * 1000)));
     if (const auto timeout = all.number("timeout"); timeout && *timeout > 0)
-        put(health, "timeout", word_node(milliseconds(std::min(*timeout, interval) * 1000)));
+        put(health, "timeout", word_node(time_of(std::min(*timeout, interval) * 1000)));
     if (const auto successes = healthy.number("successes"); successes && *successes >= 1)
         put(health, "healthy_after", word_node(number_text(std::floor(*successes))));
     const auto failures = unhealthy.number("http_failures");
@@ -195,6 +197,10 @@ void put_host(const KongService& service, const Url& url, bool balanced, Node& n
                        "`host` holds for a whole service: make two of it");
     if (keep == 1) return put(node, "host", word_node("client"));
     const bool usual = url.port == 0 || url.port == url.usual_port();
+    if (balanced)
+        report.differs(fields.at("host"),
+                       fmt::format("requests to the targets of {} say the host that the client said", fields.what()),
+                       "`host` of the service says another name");
     if (!balanced && !url.secure())
         put(node, "host", text_node(usual ? url.host : authority_of(url.host, url.port), fields.at("host")));
 }

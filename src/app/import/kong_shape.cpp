@@ -214,7 +214,7 @@ void translate_cors(const KongPlugin& plugin, PolicyDraft& out, const KongContex
         }
     }
     if (const auto age = config.number("max_age"); age && *age >= 0)
-        put(cors, "max_age", word_node(fmt::format("{:.0f}s", std::min(*age, 86400.0)), plugin.at));
+        put(cors, "max_age", word_node(seconds_text(std::min(*age, 86400.0)), plugin.at));
     config.tell("preflight_continue", "preflights are answered here");
     config.tell("private_network", "there is no word for it");
     config.ignore({"allow_origin_absent"});

@@ -24,6 +24,14 @@ constexpr std::array<std::string_view, 10> kOther{
     "backend/pubsub/subscriber", "backend/soap",          "backend/static-filesystem",
     "backend/conditional"};
 
+constexpr std::string_view kList = "collection";
+
+// "collection.id" of a list is "id" of each of its items.
+std::string in_list(const std::string& path, bool collection) {
+    const bool inside = collection && path.starts_with("collection.");
+    return inside ? path.substr(kList.size() + 1) : path;
+}
+
 std::string name_of(const std::string& host) {
     const bool number = host.find_first_not_of("0123456789.:") == std::string::npos;
     return number ? "service-" + host : host.substr(0, host.find('.'));
@@ -84,7 +92,12 @@ std::string service_of(const std::vector<std::string>& hosts, Fields& fields, co
         put(service, "host",
             text_node(first.port == 0 || first.port == 80 ? first.host : authority_of(first.host, first.port),
                       service.at));
-    if (addresses.size() > 1) put(child(service, "balance"), "policy", word_node("round_robin"));
+    if (addresses.size() > 1) {
+        put(child(service, "balance"), "policy", word_node("round_robin"));
+        if (!first.secure())
+            context.report->differs(fields.at("host"), "requests to several hosts say the host that the client said",
+                                    "`host` of the service says another name");
+    }
     put_breaker(breaker, service, *context.report);
     const std::string name = context.draft->add_service(name_of(first.host), std::move(service));
     if (name.empty()) {
@@ -119,10 +132,18 @@ void read_shape(Fields& fields, KrakendBackend& made, KrakendContext& context) {
     if (!made.allow.empty() && !made.deny.empty())
         context.report->missing(fields.at("deny"), "\"deny\" beside \"allow\"", "KrakenD takes \"allow\" alone, too");
     if (!made.allow.empty()) made.deny.clear();
+    for (std::vector<std::string>* const paths : {&made.allow, &made.deny}) {
+        for (std::string& path : *paths) path = in_list(path, made.collection);
+    }
     const Node* const mapping = fields.take("mapping");
     if (mapping != nullptr) {
         for (const manifest::Entry& entry : mapping->entries) {
-            if (entry.value.is_scalar()) made.mapping.emplace_back(entry.key, entry.value.text);
+            if (!entry.value.is_scalar()) continue;
+            if (made.collection && entry.key == kList) {
+                made.list = entry.value.text;
+            } else {
+                made.mapping.emplace_back(in_list(entry.key, made.collection), entry.value.text);
+            }
         }
     }
     const bool known = made.encoding == "json" || made.encoding == "safejson" || made.encoding == "fast-json" ||

@@ -21,6 +21,7 @@ struct KrakendContext {
     std::string timeout = "2s";
     std::string encoding = "json";
     double cache_seconds = 0;
+    bool told_headers = false;                                      // that clients' headers go on
     const manifest::Node* api_keys = nullptr;                       // settings of auth/api-keys of the file
     std::map<std::string, std::string, std::less<>> services = {};  // by their hosts
 };
@@ -38,8 +39,9 @@ struct KrakendBackend {
     std::vector<std::string> allow;
     std::vector<std::string> deny;
     std::vector<std::pair<std::string, std::string>> mapping;
-    bool collection = false;
-    bool shadow = false;  // gets a copy; nobody reads its answer
+    bool collection = false;          // the answer is a list: paths above are those of its items
+    std::string list = "collection";  // what the list is called
+    bool shadow = false;              // gets a copy; nobody reads its answer
     const manifest::Node* extra = nullptr;
 };
 

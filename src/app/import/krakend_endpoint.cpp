@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+#include <array>
+#include <utility>
 
 #include "app/import/fields.h"
 #include "app/import/krakend_join.h"
@@ -46,27 +47,22 @@ void put_query(const KrakendEndpoint& endpoint, const KrakendBackend& backend, P
 void put_shape(const KrakendEndpoint& endpoint, const KrakendBackend& backend, PolicyDraft& out, Report& report) {
     if (endpoint.encoding == "no-op" || backend.encoding == "no-op") return;
     Node shape = map_node(backend.at);
-    const auto path_of = [&](const std::string& written) {
-        return backend.collection && written.starts_with("collection.") ? written.substr(11) : written;
-    };
     std::vector<std::string> paths;
     if (backend.encoding == "xml") put(shape, "from", list_node({"xml"}));
     if (!backend.target.empty()) put(shape, "unwrap", text_node(backend.target));
-    for (const std::string& one : backend.allow) paths.push_back(path_of(one));
-    for (const std::string& one : backend.deny) paths.push_back(path_of(one));
+    for (const std::string& one : backend.allow) paths.push_back(one);
+    for (const std::string& one : backend.deny) paths.push_back(one);
     if (!paths.empty()) put(shape, backend.allow.empty() ? "drop" : "pick", list_node(paths));
-    for (const auto& [from, to] : backend.mapping) {
-        if (path_of(from) != "collection") put(child(shape, "rename", backend.at), path_of(from), text_node(to));
-    }
+    for (const auto& [from, to] : backend.mapping) put(child(shape, "rename", backend.at), from, text_node(to));
     std::string wrap = backend.group;
     if (backend.collection && endpoint.encoding != "json-collection") {
-        const auto renamed =
-            std::ranges::find(backend.mapping, "collection", [](const auto& one) { return one.first; });
-        const std::string name = renamed == backend.mapping.end() ? "collection" : renamed->second;
-        if (!wrap.empty())
-            report.differs(backend.at, fmt::format("the list is \"{}\" itself, not \"{}.{}\"", wrap, wrap, name),
+        if (wrap.empty()) {
+            wrap = backend.list;
+        } else {
+            report.differs(backend.at,
+                           fmt::format("the list is \"{}\" itself, not \"{}.{}\"", wrap, wrap, backend.list),
                            "an answer is wrapped once");
-        if (wrap.empty()) wrap = name;
+        }
     }
     if (!wrap.empty()) put(shape, "wrap", text_node(wrap));
     if (endpoint.encoding == "xml") put(shape, "to", word_node("xml"));
@@ -80,10 +76,11 @@ void put_single(const KrakendEndpoint& endpoint, Node& route, PolicyDraft& out, 
     put_query(endpoint, backend, out, *context.report);
     translate_extra(backend.extra, out, context);
     put_shape(endpoint, backend, out, *context.report);
-    if (endpoint.headers.empty() || endpoint.headers.front() != "*")
-        context.report->differs(
-            endpoint.at, fmt::format("headers of clients go on to the service of {}", endpoint.path),
-            "KrakenD passes on \"input_headers\" alone: policies.headers.request.remove names what must not");
+    const bool all = std::ranges::find(endpoint.headers, "*") != endpoint.headers.end();
+    if (all || std::exchange(context.told_headers, true)) return;
+    context.report->differs(
+        endpoint.at, "all headers of clients go on to the service, here and in all endpoints of one backend",
+        "KrakenD passes on \"input_headers\" alone: policies.headers.request.remove names what must not");
 }
 
 // The copy of a request for a backend whose answer nobody reads.
@@ -140,8 +137,9 @@ std::optional<KrakendEndpoint> read_endpoint(const Node& node, Fields& fields, K
         context.report->missing(node.at, fmt::format("endpoint {} {}", made.method, made.path), "it has no backend");
         return std::nullopt;
     }
-    constexpr std::string_view kKnown = "json fast-json json-collection no-op xml negotiate";
-    if (!kKnown.contains(made.encoding))
+    constexpr std::array<std::string_view, 6> kKnown{"json",  "fast-json", "json-collection",
+                                                     "no-op", "xml",       "negotiate"};
+    if (std::ranges::find(kKnown, made.encoding) == kKnown.end())
         context.report->missing(fields.at("output_encoding"), fmt::format("\"output_encoding: {}\"", made.encoding),
                                 "answers are JSON or XML, or go on as they are");
     if (made.encoding == "negotiate")

@@ -74,7 +74,7 @@ class Join {
     // Under its group, or beside the fields of the others.
     KrakendCallName name_of(const KrakendBackend& backend) const {
         std::string name = backend.group;
-        if (name.empty() && backend.collection) name = "collection";
+        if (name.empty() && backend.collection) name = backend.list;
         if (name.empty() || is_taken(name, names_)) name = fmt::format("resp{}", names_.size());
         return {name, backend.group};
     }
@@ -93,10 +93,8 @@ class Join {
         // The first of a sequence is what the others need; a single one is the whole answer.
         const bool needed = endpoint_->backends.size() == 1 || (endpoint_->sequential && names_.empty());
         if (!needed) put(call, "optional", word_node("true"));
-        if (!backend.target.empty()) put(call, "take", text_node(backend.target));
-        put_pick(backend, call);
+        put_shape(backend, call, name.name);
         if (merged) put(call, "merge", word_node("true"));
-        put_shape(backend, name.name, merged);
         names_.push_back(name);
         return call;
     }
@@ -156,29 +154,19 @@ class Join {
         }
     }
 
-    void put_pick(const KrakendBackend& backend, Node& call) {
-        if (backend.allow.empty()) return;
-        put(call, "pick", list_node(backend.allow));
-        for (const std::string& one : backend.allow) {
-            if (one.contains('.'))
-                report_->missing(backend.at, fmt::format("\"{}\" of \"allow\"", one),
-                                 "pick takes fields of the first level: name the field around it");
-        }
-    }
-
-    // What is done to one answer is done to its place in the joined one.
-    void put_shape(const KrakendBackend& backend, const std::string& name, bool merged) {
-        const std::string prefix = merged ? "" : name + ".";
+    // The same in the same order: what goes, what stays, what it is called.
+    void put_shape(const KrakendBackend& backend, Node& call, const std::string& name) {
         if (backend.encoding == "xml" || backend.encoding == "no-op")
             report_->missing(backend.at, fmt::format("\"encoding: {}\" of a backend of several", backend.encoding),
                              "calls are answered with JSON");
-        if (backend.deny.empty() && backend.mapping.empty()) return;
-        Node& shape = child(out_->of("json", backend.at), "response", backend.at);
-        std::vector<std::string> drop;
-        for (const std::string& one : backend.deny) drop.push_back(prefix + one);
-        if (!drop.empty()) append(shape, "drop", drop, backend.at);
-        for (const auto& [from, to] : backend.mapping)
-            put(child(shape, "rename", backend.at), prefix + from, text_node(to));
+        if (backend.collection && !backend.group.empty())
+            report_->differs(backend.at,
+                             fmt::format("the list is \"{}\" itself, not \"{}.{}\"", name, name, backend.list),
+                             "a call has one name in the answer");
+        if (!backend.target.empty()) put(call, "take", text_node(backend.target));
+        if (!backend.allow.empty()) put(call, "pick", list_node(backend.allow));
+        if (!backend.deny.empty()) put(call, "drop", list_node(backend.deny));
+        for (const auto& [from, to] : backend.mapping) put(child(call, "rename", backend.at), from, text_node(to));
     }
 
     const KrakendEndpoint* endpoint_;
@@ -218,7 +206,9 @@ void put_join(const KrakendEndpoint& endpoint, Node& route, PolicyDraft& out, Kr
         context.report->missing(endpoint.at, "\"output_encoding: no-op\" of an endpoint that needs calls",
                                 "joined answers are JSON");
     put(route, "join", Join{endpoint, out, context}.make());
-    if (endpoint.encoding == "xml") put(child(out.of("json", endpoint.at), "response"), "to", word_node("xml"));
+    if (endpoint.encoding == "xml")
+        context.report->missing(endpoint.at, "\"output_encoding: xml\" of an endpoint that needs calls",
+                                "joined answers are JSON");
 }
 
 }  // namespace tl::app

@@ -84,8 +84,7 @@ void translate_cors(const Node& settings, PolicyDraft& out, const KrakendContext
         }
     }
     const std::string age = fields.text("max_age");
-    if (!age.empty())
-        put(cors, "max_age", word_node(fmt::format("{:.0f}s", std::min(seconds_of(age, 0), 86400.0)), settings.at));
+    if (!age.empty()) put(cors, "max_age", word_node(seconds_text(std::min(seconds_of(age, 0), 86400.0)), settings.at));
     fields.ignore({"debug", "options_passthrough", "options_success_status"});
     fields.tell("allow_private_network", "there is no word for it");
     fields.finish();
@@ -98,7 +97,7 @@ void translate_security(const Node& settings, PolicyDraft& out, const KrakendCon
     const auto seconds = fields.number("sts_seconds");
     if (seconds && *seconds >= 1) {
         Node& hsts = child(made, "hsts", settings.at);
-        put(hsts, "max_age", word_node(fmt::format("{:.0f}s", std::min(*seconds, 315360000.0))));
+        put(hsts, "max_age", word_node(seconds_text(std::min(*seconds, 315360000.0))));
         if (fields.flag("sts_include_subdomains", false)) put(hsts, "subdomains", word_node("true"));
         if (fields.flag("sts_preload", false)) put(hsts, "preload", word_node("true"));
     }

@@ -189,6 +189,7 @@ void tell_shadowed(Draft& draft, const Node& written, const LoadedManifest& load
 base::Result<std::string> settle(Draft& draft, const std::string& file, Report& report) {
     std::string why;
     for (size_t pass = 0; pass < kMostPasses; ++pass) {
+        draft.keep_closed();
         std::string text = draft.to_yaml();
         const LoadedManifest loaded = read_manifest(text, file);
         const manifest::Document written = manifest::parse_document(text, file);
