@@ -131,6 +131,12 @@ std::string number_text(double number) {
     return fmt::format("{}", number);
 }
 
+std::string method_of(std::string_view text) {
+    std::string method{text};
+    for (char& c : method) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    return method;
+}
+
 std::string seconds_text(double seconds) {
     return base::format_duration(std::chrono::milliseconds{static_cast<int64_t>(std::clamp(seconds, 0.0, 1e9) * 1000)});
 }

@@ -60,6 +60,8 @@ class Fields {
 [[nodiscard]] std::string number_text(double number);
 // A time of the manifest: 5400 is "1h30m".
 [[nodiscard]] std::string seconds_text(double seconds);
+// A method as the manifest has it: "get" to "GET".
+[[nodiscard]] std::string method_of(std::string_view text);
 // Whether what has this name is likely a secret, such as Authorization or api_key.
 [[nodiscard]] bool names_a_secret(std::string_view name);
 

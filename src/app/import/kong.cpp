@@ -239,9 +239,7 @@ class KongImport {
 
     void put_rest(std::vector<Node>& routes, Fields& fields) {
         std::vector<std::string> methods = fields.list("methods");
-        for (std::string& method : methods)
-            std::ranges::transform(method, method.begin(),
-                                   [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+        for (std::string& method : methods) method = method_of(method);
         const double priority = std::clamp(fields.number("regex_priority").value_or(0), -1000.0, 1000.0);
         for (Node& route : routes) {
             if (!methods.empty()) put(route, "methods", list_node(methods, fields.at("methods")));
@@ -263,6 +261,9 @@ class KongImport {
                            "gateway.tls with a certificate, and tls.redirect: true");
         fields.tell("snis", "gateway.tls.certificates chooses by name; `host` tells routes apart");
         fields.tell("sources", "policies: { ip: { allow: [...] } }");
+        if (fields.text("path_handling") == "v1")
+            report_->differs(fields.at("path_handling"), "\"path_handling: v1\" of " + fields.what(),
+                             "slashes where two paths meet are as with v0");
         fields.tell("destinations", "gateway.tcp has a port for each");
         fields.ignore({"name", "id", "tags", "service", "plugins", "preserve_host", "created_at", "updated_at",
                        "path_handling", "https_redirect_status_code", "request_buffering", "response_buffering"});

@@ -60,6 +60,9 @@ void finish_limit(Fields& config, const KongPlugin& plugin, PolicyDraft& out, bo
                    "retry_after_jitter_max",
                    "consumer_groups",
                    "enforce_consumer_groups"});
+    if (config.number("error_code").value_or(429) != 429)
+        report.differs(config.at("error_code"), fmt::format("\"error_code\" of plugin \"{}\"", plugin.name),
+                       "who is over a limit gets 429");
     const bool hide = config.flag("hide_client_headers", false);
     config.finish();
     if (out.policies.find("limit") == nullptr) return;

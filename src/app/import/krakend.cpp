@@ -61,7 +61,8 @@ void put_listen(Fields& fields, Draft& draft, Report& report) {
     const std::string ip = fields.text("listen_ip", "0.0.0.0");
     const auto number = static_cast<unsigned>(std::clamp(port.value_or(8080), 0.0, 65535.0));
     const Node* const tls = fields.take("tls");
-    if (tls == nullptr || says_nothing(*tls)) {
+    const Node* const disabled = tls == nullptr ? nullptr : tls->find("disabled");
+    if (tls == nullptr || says_nothing(*tls) || (disabled != nullptr && disabled->text == "true")) {
         put(draft.gateway(), "listen", text_node(authority_of(ip, number), fields.at("port")));
         return;
     }
@@ -106,12 +107,17 @@ std::optional<Diagnostic> import_krakend(const Node& root, Draft& draft, Report&
     fields.ignore({"$schema", "version", "name", "$id"});
     fields.tell("async_agent", "a service of yours reads the queue");
     fields.tell("plugin", "a script: policies: { lua: FILE }; or a service: policies: { ask: SERVICE }");
+    fields.tell("allow_insecure_connections",
+                "certificates are always verified: tls.ca of a service names the authorities");
+    fields.tell("use_h2c", "HTTP/2 without TLS is spoken with clients that know it");
+    fields.tell("debug_endpoint", "trunkline why");
+    fields.tell("echo_endpoint", "a service of yours");
     fields.tell("client_tls", "tls of each service");
     fields.tell("sequential_start", "services start callees before callers");
     fields.ignore({"dns_cache_ttl", "disable_keep_alives", "disable_compression", "max_idle_connections",
                    "max_idle_connections_per_host", "idle_connection_timeout", "response_header_timeout",
                    "expect_continue_timeout", "dialer_timeout", "dialer_keep_alive", "dialer_fallback_delay",
-                   "debug_endpoint", "echo_endpoint", "disable_rest", "use_h2c", "allow_insecure_connections"});
+                   "disable_rest"});
     fields.finish();
     return std::nullopt;
 }

@@ -96,9 +96,12 @@ void translate_validator(const Node& settings, PolicyDraft& out, const KrakendCo
                 "tokens are in Authorization: Bearer; for browsers see policies: { auth: { login: ... } }");
     fields.tell("jwk_local_ca", "auth.jwt.ca");
     fields.tell("custom_error", "answers of Trunkline's own are problem details");
-    fields.ignore({"cache", "cache_duration", "operation_debug", "key_identify_strategy", "disable_jwk_security",
-                   "jwk_fingerprints", "cipher_suites", "cypher_key", "secret_url", "unknown_keys_ttl",
-                   "failed_jwk_key_cooldown", "roles_key_is_nested", "auth_header_name", "leeway"});
+    fields.tell("auth_header_name", "tokens are in Authorization: Bearer");
+    fields.tell("jwk_fingerprints", "auth.jwt.ca says who may have signed the certificate of the issuer's server");
+    fields.tell("disable_jwk_security", "keys come by https, or by http from this machine");
+    fields.tell("leeway", "auth.jwt.leeway");
+    fields.ignore({"cache", "cache_duration", "operation_debug", "key_identify_strategy", "cipher_suites", "cypher_key",
+                   "secret_url", "unknown_keys_ttl", "failed_jwk_key_cooldown", "roles_key_is_nested"});
     fields.finish();
 }
 
@@ -120,7 +123,7 @@ void translate_api_keys(const Node& settings, PolicyDraft& out, const KrakendCon
     put(child(auth, "api_key", settings.at), "from", list_node({from}, settings.at));
     const std::vector<std::string> roles = fields.list("roles");
     if (!roles.empty()) append(out.of("allow", settings.at), "roles", roles, settings.at);
-    fields.ignore({"client_max_rate"});
+    fields.tell("client_max_rate", "policies: { limit: N/s by api_key }");
     fields.finish();
 }
 
@@ -134,7 +137,8 @@ void tell_api_keys(const Node& settings, Report& report) {
         report.to_do(key->at, fmt::format("API key {}", ++number),
                      fmt::format("make one anew: trunkline keys create NAME{}", roles));
     }
-    fields.ignore({"strategy", "identifier", "propagate_role", "salt", "hash"});
+    fields.tell("propagate_role", "auth.headers: { NAME: roles }");
+    fields.ignore({"strategy", "identifier", "salt", "hash"});
     fields.finish();
 }
 

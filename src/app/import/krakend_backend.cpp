@@ -176,7 +176,7 @@ std::optional<KrakendBackend> read_backend(const Node& node, const std::string& 
         context.report->missing(fields.at("sd"), fmt::format("\"sd: {}\" of a backend", sd),
                                 "`address` takes names, which are looked up");
     }
-    made.method = fields.text("method", method);
+    made.method = method_of(fields.text("method", method));
     made.service = service_of(hosts, fields, made.extra, context);
     read_pattern(fields.text("url_pattern"), made);
     read_shape(fields, made, context);

@@ -86,6 +86,11 @@ void put_single(const KrakendEndpoint& endpoint, Node& route, PolicyDraft& out, 
 // The copy of a request for a backend whose answer nobody reads.
 void put_shadow(const KrakendEndpoint& endpoint, Node& route, Report& report) {
     for (const KrakendBackend& shadow : endpoint.shadows) {
+        for (const manifest::Entry& entry : shadow.extra->entries) {
+            if (entry.key != "proxy")
+                report.missing(entry.at, fmt::format("\"{}\" of a shadow backend", entry.key),
+                               "a copy is sent as it is");
+        }
         if (route.find("mirror") != nullptr || route.find("to") == nullptr) {
             report.missing(shadow.at, "a shadow backend", "a route with `to` has one `mirror`");
             continue;
@@ -117,7 +122,8 @@ void read_proxy(KrakendEndpoint& made, const Node* extra, Report& report) {
 }
 
 std::optional<KrakendEndpoint> read_endpoint(const Node& node, Fields& fields, KrakendContext& context) {
-    KrakendEndpoint made{.at = node.at, .path = fields.text("endpoint"), .method = fields.text("method", "GET")};
+    KrakendEndpoint made{
+        .at = node.at, .path = fields.text("endpoint"), .method = method_of(fields.text("method", "GET"))};
     made.encoding = fields.text("output_encoding", context.encoding);
     made.headers = fields.list("input_headers");
     made.query = fields.list("input_query_strings");
