@@ -20,7 +20,7 @@ namespace tl::app {
 [[nodiscard]] manifest::Node map_node(manifest::Position at = {});
 // Puts `value` under `key`, in the place of what was there.
 void put(manifest::Node& map, std::string_view key, manifest::Node value, std::string note = {});
-// The map under `key`, made if there is none.
+// The map under `key`, made if there is none. Valid until something is added to `map`.
 [[nodiscard]] manifest::Node& child(manifest::Node& map, std::string_view key, manifest::Position at = {});
 void erase(manifest::Node& map, std::string_view key);
 

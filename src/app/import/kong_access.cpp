@@ -138,12 +138,12 @@ void translate_openid(const KongPlugin& plugin, PolicyDraft& out, const KongCont
         report.differs(plugin.at, "of the methods of plugin \"openid-connect\" only bearer tokens are taken",
                        "for browsers add auth.login; it needs files with the client's and a session secret");
     }
-    Node& auth = begin_auth(plugin, config.text("anonymous"), out, context);
-    Node& jwt = child(auth, "jwt", plugin.at);
+    Node jwt = map_node(plugin.at);  // put where it belongs when it is whole: maps move when they grow
     put(jwt, "issuer", text_node(issuer, plugin.at));
     put(jwt, "audience", list_node(audience, plugin.at));
     ask_for_scopes(config, plugin, out, report);
     ask_for_roles(config, jwt, plugin, out, report);
+    put(begin_auth(plugin, config.text("anonymous"), out, context), "jwt", std::move(jwt));
     for (const char* const more : {"groups_required", "claims_forbidden"}) {
         if (config.has(more)) close_for(out, plugin, report, fmt::format("\"{}\": use allow.claims", more));
     }

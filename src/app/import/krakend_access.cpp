@@ -20,7 +20,7 @@ void close_for(PolicyDraft& out, Position at, const std::string& what, std::stri
 }
 
 // Claims become headers for the service.
-void put_claims(Fields& fields, Node& auth, Report& report) {
+void put_claims(Fields& fields, PolicyDraft& out, Report& report) {
     const Node* const claims = fields.take("propagate_claims");
     if (claims == nullptr) return;
     for (const Node& pair : claims->items) {
@@ -28,7 +28,8 @@ void put_claims(Fields& fields, Node& auth, Report& report) {
             report.missing(pair.at, "an item of \"propagate_claims\"", "it is a claim and a header");
             continue;
         }
-        put(child(auth, "headers", pair.at), pair.items[1].text, text_node("claims." + pair.items[0].text, pair.at));
+        put(child(out.of("auth", pair.at), "headers", pair.at), pair.items[1].text,
+            text_node("claims." + pair.items[0].text, pair.at));
     }
 }
 
@@ -77,8 +78,7 @@ void translate_validator(const Node& settings, PolicyDraft& out, const KrakendCo
     if (url.empty() && file.empty())
         return close_for(out, settings.at, what + " without \"jwk_url\"", "auth.jwt.jwks says where the keys are",
                          report);
-    Node& auth = out.of("auth", settings.at);
-    Node& jwt = child(auth, "jwt", settings.at);
+    Node jwt = map_node(settings.at);  // put where it belongs when it is whole: maps move when they grow
     put(jwt, "issuer", text_node(issuer, fields.at("issuer")));
     std::vector<std::string> audience = fields.list("audience");
     if (audience.empty()) {
@@ -89,9 +89,10 @@ void translate_validator(const Node& settings, PolicyDraft& out, const KrakendCo
     put(jwt, "audience", list_node(audience, fields.at("audience")));
     put(jwt, "jwks", text_node(url.empty() ? file : url, fields.at(url.empty() ? "jwk_local_path" : "jwk_url")));
     put(jwt, "algorithms", list_node({algorithm}, fields.at("alg")));
-    put_claims(fields, auth, report);
+    put_claims(fields, out, report);
     ask_for_scopes(fields, out, report);
     ask_for_roles(fields, jwt, out, report);
+    put(out.of("auth", settings.at), "jwt", std::move(jwt));
     fields.tell("cookie_key",
                 "tokens are in Authorization: Bearer; for browsers see policies: { auth: { login: ... } }");
     fields.tell("jwk_local_ca", "auth.jwt.ca");

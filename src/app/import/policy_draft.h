@@ -17,7 +17,7 @@ struct PolicyDraft {
     unsigned terminated = 0;  // all requests are answered this status; 0: they are not
     uint64_t body = 0;        // bytes that `gateway.limits.body` must allow
 
-    // The policy's map, made if there is none.
+    // The policy's map, made if there is none. Valid until another policy is added.
     [[nodiscard]] manifest::Node& of(std::string_view policy, manifest::Position at) {
         return child(policies, policy, at);
     }
