@@ -10,7 +10,6 @@
 namespace tl::app {
 
 using manifest::Node;
-using manifest::Position;
 
 namespace {
 

@@ -13,7 +13,6 @@
 namespace tl::app {
 
 using manifest::Node;
-using manifest::Position;
 
 namespace {
 

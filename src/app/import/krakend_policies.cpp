@@ -14,7 +14,6 @@
 namespace tl::app {
 
 using manifest::Node;
-using manifest::Position;
 
 namespace {
 
