@@ -68,7 +68,10 @@ constexpr Command kCheck{"check", "Find all mistakes of the manifest, without st
                          "  trunkline check\n  trunkline check --defaults"};
 constexpr Command kSchema{"schema", "The JSON Schema of the manifest, for editors",
                           "  trunkline schema > trunkline.schema.json"};
-constexpr Command kImport{"import", "Lines for the manifest from what describes an API",
+constexpr Command kImport{"import",
+                          "A manifest from another gateway's file, or lines for it from what describes an API",
+                          "  trunkline import kong kong.yml > trunkline.yaml\n"
+                          "  trunkline import krakend krakend.json > trunkline.yaml\n"
                           "  trunkline import openapi orders.openapi.yaml --to orders >> routes.yaml"};
 constexpr Command kPlan{"plan", "What 'apply' would add, remove, change and restart", "  trunkline plan"};
 constexpr Command kApply{"apply", "Bring the running system to what the manifest says now", "  trunkline apply"};
@@ -166,13 +169,16 @@ void Parser::add_changes() {
     check->add_flag("--defaults", arguments.defaults, "Print the manifest with every default spelled out");
     add(kSchema);
     CLI::App* import = add(kImport);
-    import->add_option("format", arguments.format, "openapi (3.0 or 3.1)")
+    import
+        ->add_option("format", arguments.format, "kong (declarative, 1.1 to 3.0), krakend (3) or openapi (3.0 or 3.1)")
         ->required()
-        ->check(CLI::IsMember({"openapi"}).description(""))
+        ->check(CLI::IsMember({"kong", "krakend", "openapi"}).description(""))
         ->type_name("FORMAT");
-    import->add_option("file", arguments.file, "The document")->required()->type_name("FILE");
-    import->add_option("--to", arguments.to, "The service that the routes lead to")->required()->type_name("SERVICE");
-    import->add_option("--base", arguments.base, "In front of the paths (default: the path of the document's server)")
+    import->add_option("file", arguments.file, "The file")->required()->type_name("FILE");
+    import->add_option("--to", arguments.to, "Of openapi: the service that the routes lead to")->type_name("SERVICE");
+    import
+        ->add_option("--base", arguments.base,
+                     "Of openapi: in front of the paths (default: the path of the document's server)")
         ->type_name("PATH");
     add(kPlan);
     add(kApply);
@@ -324,8 +330,11 @@ int dispatch(const std::string& name, const Arguments& arguments, const LocalCom
         return call(local.take_over, TakeOverOptions{.file = arguments.file, .json = arguments.json}, name, terminal);
     }
     if (name == kImport.name) {
-        const ImportOptions options{
-            .file = arguments.file, .to = arguments.to, .base = arguments.base, .json = arguments.json};
+        const ImportOptions options{.format = arguments.format,
+                                    .file = arguments.file,
+                                    .to = arguments.to,
+                                    .base = arguments.base,
+                                    .json = arguments.json};
         return call(local.import, options, name, terminal);
     }
     std::error_code ignored;

@@ -40,11 +40,12 @@ struct EffectiveOptions {
     bool json = false;
 };
 
-// `trunkline import openapi FILE`.
+// `trunkline import FORMAT FILE`.
 struct ImportOptions {
+    std::string format;  // openapi, kong, krakend
     std::string file;
-    std::string to;                   // the service that the routes lead to
-    std::optional<std::string> base;  // in front of the paths; nothing: what the document says
+    std::string to;                   // of openapi: the service that the routes lead to
+    std::optional<std::string> base;  // of openapi: in front of the paths; nothing: what the document says
     bool json = false;
 };
 

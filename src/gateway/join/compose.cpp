@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
+
+#include "gateway/policies/json_changes.h"
 
 namespace tl::gateway {
 
@@ -58,7 +61,15 @@ std::expected<Json, std::string> cut_answer(const JoinCall& call, Json answer) {
         if (part == nullptr) return std::unexpected("its answer has no such part as \"take\" names");
         answer = Json(*part);
     }
-    return call.pick.empty() ? answer : picked(answer, call.pick);
+    const bool deep = std::ranges::any_of(call.pick, [](const std::string& path) { return path.contains('.'); });
+    if (deep) {
+        answer = pick_paths(answer, {call.pick.begin(), call.pick.end()});
+    } else if (!call.pick.empty()) {
+        answer = picked(answer, call.pick);
+    }
+    for (const std::string& path : call.drop) drop_path(answer, path);
+    for (const auto& [path, name] : call.rename) rename_path(answer, path, name);
+    return answer;
 }
 
 std::expected<Json, std::string> compose(const JoinPlan& plan, std::vector<JoinedPart> parts) {

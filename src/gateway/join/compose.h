@@ -18,7 +18,7 @@ struct JoinedPart {
 
 // At most 64 levels deep, so that nothing behind it runs out of stack. The error says what is wrong with the text.
 [[nodiscard]] std::expected<nlohmann::ordered_json, std::string> parse_answer(std::string_view text);
-// `take` and `pick` of one answer; the error says what is not there.
+// `take`, `pick`, `drop` and `rename` of one answer; the error says what is not there.
 [[nodiscard]] std::expected<nlohmann::ordered_json, std::string> cut_answer(const JoinCall& call,
                                                                             nlohmann::ordered_json answer);
 // The document; the error names two calls that collide.

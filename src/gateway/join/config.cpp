@@ -88,7 +88,13 @@ const manifest::Object<JoinCallConfig>& call_schema() {
             .doc("That part of the answer instead of the whole.")
             .default_is("the whole")
             .field("pick", &JoinCallConfig::pick, list_of(text("a field's name")).unique().or_single().at_most(64))
-            .doc("Only these fields of it, or of each of its items.")
+            .doc("Only these paths of it, such as id and customer.name; of a list, of each of its items.")
+            .field("drop", &JoinCallConfig::drop,
+                   list_of(text("a path such as user.password")).unique().or_single().at_most(64))
+            .doc("These paths of it go.")
+            .field("rename", &JoinCallConfig::rename,
+                   map_of(text("a new name")).names(text("a path such as user.name")).at_most(64))
+            .doc("Path to the new name of its last member.")
             .field("merge", &JoinCallConfig::merge, boolean())
             .doc("Its fields stand in the answer itself, not under the call's name.")
             .field("most", &JoinCallConfig::most, manifest::size().range(1, 64 << 20))

@@ -23,7 +23,9 @@ struct JoinCallConfig {
     std::optional<manifest::Located<std::string>> each;      // one call for each item of this array
     uint32_t parallel = 8;                                   // of these at a time
     std::string take;                                        // that part of the answer, "data.items"; "": all
-    std::vector<std::string> pick;                           // these fields of it; empty: all
+    std::vector<std::string> pick;                           // these paths of it; empty: all
+    std::vector<std::string> drop;                           // these paths go
+    manifest::OrderedMap<std::string> rename;                // path to the new name of its last member
     bool merge = false;                                      // its fields beside those of others, not under its name
     uint64_t most = 1 << 20;                                 // bytes of its answer
     std::optional<base::Duration> timeout;                   // nothing: the route's

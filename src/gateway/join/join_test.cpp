@@ -97,6 +97,15 @@ TEST(Join, a_part_and_some_fields_of_an_answer) {
     EXPECT_FALSE(cut_answer(plan.calls[0], Json::parse(R"({"data":[]})")).has_value());
 }
 
+TEST(Join, paths_of_an_answer_are_picked_dropped_and_renamed_in_this_order) {
+    const JoinPlan plan = make_join_plan(read("calls:\n  a: { to: users, path: /x, pick: [id, who.name, who.secret], "
+                                              "drop: who.secret, rename: { who.name: called } }\n"),
+                                         context());
+    const auto cut = cut_answer(plan.calls[0], Json::parse(R"([{"id":1,"who":{"name":"n","secret":2,"x":3},"y":4}])"));
+    ASSERT_TRUE(cut.has_value());
+    EXPECT_EQ(cut->dump(), R"([{"id":1,"who":{"called":"n"}}])");
+}
+
 TEST(Join, answers_that_are_no_json_or_too_deep_are_refused) {
     EXPECT_TRUE(parse_answer(R"({"a":[1,2,{"b":null}]})").has_value());
     EXPECT_FALSE(parse_answer("{").has_value());

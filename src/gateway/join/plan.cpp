@@ -110,6 +110,7 @@ JoinCall make_call(const JoinConfig& config, const std::string& name, const Join
                   .method = from.method,
                   .path = parsed(config, from, from.path.value),
                   .pick = from.pick,
+                  .drop = from.drop,
                   .body = from.body,
                   .optional = from.optional || from.fallback,
                   .merge = from.merge,
@@ -119,6 +120,7 @@ JoinCall make_call(const JoinConfig& config, const std::string& name, const Join
     for (const auto& one : from.query) call.query.emplace_back(one.name.value, parsed(config, from, one.value.value));
     for (const auto& one : from.headers)
         call.headers.emplace_back(one.name.value, parsed(config, from, one.value.value));
+    for (const auto& one : from.rename) call.rename.emplace_back(one.name.value, one.value);
     if (from.each) call.each = parse_each(from.each->value);
     for (const std::string& need : needs_of(config, from)) call.after.push_back(index_of(config, need));
     if (!from.take.empty()) call.take = AnswerReference::parse("answer." + from.take);

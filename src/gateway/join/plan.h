@@ -19,7 +19,9 @@ struct JoinCall {
     std::optional<AnswerReference> each;
     std::vector<size_t> after;            // indexes of the calls whose answers it needs
     std::optional<AnswerReference> take;  // of its own answer; `call` is not used
-    std::vector<std::string> pick;
+    std::vector<std::string> pick;        // paths: names with dots, a list stands for each of its items
+    std::vector<std::string> drop;
+    std::vector<std::pair<std::string, std::string>> rename;
     std::optional<nlohmann::ordered_json> fallback;
     bool body = false;
     bool optional = false;

@@ -1,11 +1,8 @@
-// `trunkline import`: what others have written about an API, as lines for the manifest. Nothing is changed; what cannot
-// be said in a manifest is reported as a comment, never dropped in silence.
+#include "app/import/openapi.h"
+
 #include <fmt/format.h>
 
-#include <filesystem>
-#include <map>
-
-#include "app/up.h"
+#include "app/import/draft.h"
 #include "base/text.h"
 #include "gateway/openapi/document.h"
 #include "manifest/print.h"
@@ -15,7 +12,7 @@ namespace tl::app {
 namespace {
 
 std::string as_yaml(std::string_view text) {
-    std::string yaml = manifest::to_yaml(manifest::Node::scalar(std::string{text}));
+    std::string yaml = manifest::to_yaml(text_node(std::string{text}));
     while (yaml.ends_with('\n')) yaml.pop_back();
     return yaml;
 }
@@ -41,21 +38,16 @@ std::string routes_of(const gateway::ApiDocument& document, const ImportOptions&
 
 }  // namespace
 
-int run_import(const ImportOptions& options) {
+base::Result<std::string> import_openapi(const ImportOptions& options, Report& report) {
     const auto document = gateway::ApiDocument::load(options.file);
-    if (!document) {
-        fmt::print(stderr, "trunkline: {}\n", document.error().context);
-        return kBadInput;
-    }
+    if (!document) return base::fail(document.error());
     const std::string base = options.base.value_or((*document)->base());
-    std::string text =
-        fmt::format("# From {}{}: {} operations. These lines belong under gateway.routes.\n", options.file,
-                    (*document)->title().empty() ? "" : fmt::format(" ({})", base::printable((*document)->title())),
-                    (*document)->operations().size());
-    for (const std::string& remark : (*document)->remarks())
-        text += fmt::format("# not taken over: {}\n", base::printable(remark, 200));
-    fmt::print("{}gateway:\n  routes:\n{}", text, routes_of(**document, options, base));
-    return kOk;
+    for (const std::string& remark : (*document)->remarks()) report.missing({}, remark);
+    return fmt::format(
+        "# From {}{}: {} operations. These lines belong under gateway.routes.\n{}gateway:\n  routes:\n{}",
+        base::printable(options.file),
+        (*document)->title().empty() ? "" : fmt::format(" ({})", base::printable((*document)->title())),
+        (*document)->operations().size(), report.to_comments(), routes_of(**document, options, base));
 }
 
 }  // namespace tl::app

@@ -1,0 +1,16 @@
+// A Kong declarative file as a manifest. What each thing becomes is told in docs/import.md. Pure but for nothing: reads
+// no file, and keeps nothing.
+#pragma once
+
+#include <optional>
+
+#include "app/import/draft.h"
+#include "app/import/report.h"
+#include "manifest/diagnostics.h"
+
+namespace tl::app {
+
+// Writes into `draft` and `report`; the diagnostic says why the file is none of Kong's.
+[[nodiscard]] std::optional<manifest::Diagnostic> import_kong(const manifest::Node& root, Draft& draft, Report& report);
+
+}  // namespace tl::app
