@@ -111,7 +111,10 @@ proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context
     for (const RouteConfig& one : every_route(config)) {
         proxy::Route& route = routes.emplace_back(make_route(one, context));
         route.index = routes.size() - 1;
-        const EffectivePolicies effective = effective_policies(policy_levels(config, one, context.policies));
+        EffectivePolicies effective = effective_policies(policy_levels(config, one, context.policies));
+        // What a page may run is said by the page: a policy for all pages does not know its script.
+        if (is_portal(one) && effective.policies.security_headers)
+            effective.policies.security_headers->override_service = false;
         const PolicyContext policy_context{
             .home = context.home,
             .route = route.rule.name,

@@ -105,7 +105,8 @@ class Merge {
         head.method = codec::method_of(method);
         const std::string host = rule.host.starts_with("*.") ? "any" + rule.host.substr(1) : rule.host;
         head.authority = host;
-        for (const proxy::FieldMatch& field : rule.headers) head.headers.add(field.name, field.value.value_or("any"));
+        for (const proxy::FieldMatch& field : rule.headers)
+            head.headers.add(field.name, field.value ? std::string_view{*field.value} : "any");
         std::string query;
         for (const proxy::FieldMatch& field : rule.query) query += field.name + "=" + field.value.value_or("any") + "&";
         head.query = query;

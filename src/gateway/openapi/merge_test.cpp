@@ -82,8 +82,9 @@ TEST(MergePaths, names) {
 
 TEST(Merge, operations_stand_where_clients_find_them) {
     Door door;
-    MergeRoute& orders = door.add("/api/orders/*", "orders",
-                                  paths("{/orders: {get: {}, post: {}}, '/orders/{id}': {get: {}}, /other: {get: {}}}"));
+    MergeRoute& orders =
+        door.add("/api/orders/*", "orders",
+                 paths("{/orders: {get: {}, post: {}}, '/orders/{id}': {get: {}}, /other: {get: {}}}"));
     orders.base = "/api";
     door.add("/api/orders/{id}", "readers", nullptr, {"GET"});
     const Json merged = door.merged();
@@ -115,6 +116,24 @@ TEST(Merge, hidden_and_internal_operations_are_left_out) {
     EXPECT_EQ(keys(merged["paths"]), (Names{"/a", "/{rest}"}));
     EXPECT_EQ(keys(merged["paths"]["/a"]), Names{"post"});
     EXPECT_EQ(merged.dump().find("/b"), std::string::npos);
+}
+
+TEST(Merge, routes_with_conditions_stand_back_and_tell_only_the_names) {
+    Door door;
+    door.add("/a", "preview");
+    door.rules.back().headers = {{"X-Preview", "open-sesame-with-many-letters"}};
+    door.rules.back().query = {{"v", "2"}, {"w", std::nullopt}};
+    door.add("/b", "partners");
+    door.rules.back().host = "*.partners.example";
+    door.add("/a", "plain");
+    const Json merged = door.merged();
+    EXPECT_EQ(merged["paths"]["/a"]["get"]["tags"][0], "plain");
+    EXPECT_EQ(merged["paths"]["/b"]["get"]["x-trunkline"]["host"], "*.partners.example");
+    door.rules.back().path = proxy::PathPattern::parse("/c").value();
+    const Json alone = door.merged();
+    EXPECT_EQ(alone["paths"]["/a"]["get"]["x-trunkline"]["headers"], Json::array({"X-Preview"}));
+    EXPECT_EQ(alone["paths"]["/a"]["get"]["x-trunkline"]["query"], Json::array({"v", "w"}));
+    EXPECT_EQ(alone.dump().find("sesame"), std::string::npos);
 }
 
 TEST(Merge, what_is_not_of_openapi_is_not_copied) {
@@ -220,9 +239,10 @@ TEST(Merge, parameters_fit_their_path) {
     Door door;
     door.add(
         "/a/{x}", "a",
-        paths("{'/a/{id}': {parameters: [{$ref: '#/components/parameters/Id'}, {name: q, in: query}], get: {parameters: "
-              "[{name: q, in: query, required: true, schema: {type: integer}}, {name: gone, in: path}]}}}",
-              "3.1.0", ", components: {parameters: {Id: {name: id, in: path, schema: {type: integer}, style: form}}}"),
+        paths(
+            "{'/a/{id}': {parameters: [{$ref: '#/components/parameters/Id'}, {name: q, in: query}], get: {parameters: "
+            "[{name: q, in: query, required: true, schema: {type: integer}}, {name: gone, in: path}]}}}",
+            "3.1.0", ", components: {parameters: {Id: {name: id, in: path, schema: {type: integer}, style: form}}}"),
         {"GET"});
     door.add("/a/{x}", "b",
              paths("{'/a/{key}': {put: {parameters: [{name: key, in: path, description: k}]}, delete: {}}}"),
