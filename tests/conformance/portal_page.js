@@ -87,7 +87,7 @@ async function main() {
   out.without = await send();
   at('keys').click();
   out.credentials = texts(at('credentials').querySelectorAll('label'));
-  type(at('credentials').querySelector('input'), key);
+  type(inputOf('key_'), key);
   out.with = await send();
   out.labelled = [...document.querySelectorAll('input, select, textarea')].every(one => one.labels && one.labels.length);
   out.stored = [window.localStorage.length, window.sessionStorage.length, document.cookie];
