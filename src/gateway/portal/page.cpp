@@ -22,6 +22,8 @@ constexpr char kStyle[] = {
 };
 constexpr char kScript[] = {
 #embed "page.js"
+    ,
+#embed "page_try.js"
 };
 // clang-format on
 #pragma clang diagnostic pop
