@@ -93,9 +93,17 @@ class Merge {
         copies_.emplace(route.document.get(), DocumentCopy{tree, name, shared_});
     }
 
+    // Cheap, and true for what matches: documents of many paths may have as many routes.
+    static bool may_match(const proxy::PathPattern& pattern, std::string_view path) {
+        const std::string& text = pattern.text();
+        const std::string_view front = std::string_view{text}.substr(0, std::min(text.find("/{"), text.find("/*")));
+        return path.starts_with(front) || path.contains('%');
+    }
+
     // Whether it is this route that takes such requests.
     bool takes(size_t index, std::string_view path, const std::string& method) const {
         const proxy::RouteRule& rule = *input_->routes[index].rule;
+        if (!may_match(rule.path, path)) return false;
         base::Arena arena;
         const std::string asked = with_names(path, "~");
         const auto normal = proxy::normalize_path(asked, arena);

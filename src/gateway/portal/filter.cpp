@@ -20,9 +20,8 @@ std::string digest_of(std::string_view text) {
 }
 
 struct File {
-    std::string_view name;  // behind the portal's path
-    std::string type;
-    std::string text;
+    std::string_view name;                    // behind the portal's path
+    std::shared_ptr<const std::string> text;  // as large as the documents are: answers share it
     std::string etag;
     std::vector<std::pair<std::string, std::string>> headers;
 };
@@ -34,9 +33,10 @@ class PortalFilter final : public proxy::Filter {
         const std::string last = path.substr(path.rfind('/') + 1);
         Page page = make_page(document["info"].value("title", ""), last);
         folder_ = "../" + last;
-        add({"", "text/html; charset=utf-8", std::move(page.html), {}, {{"Content-Security-Policy", page.policy}}});
-        add({"/openapi.json", "application/json", document.dump(-1, ' ', false, Handler::replace) + "\n", {}, {}});
-        add({"/openapi.yaml", "application/yaml", write_yaml(document), {}, {}});
+        add("", "text/html; charset=utf-8", std::move(page.html));
+        files_.back().headers.emplace_back("Content-Security-Policy", page.policy);
+        add("/openapi.json", "application/json", document.dump(-1, ' ', false, Handler::replace) + "\n");
+        add("/openapi.yaml", "application/yaml", write_yaml(document));
     }
 
     std::string_view name() const override { return "portal"; }
@@ -57,14 +57,16 @@ class PortalFilter final : public proxy::Filter {
     }
 
   private:
-    void add(File file) {
-        file.etag = "\"" + digest_of(file.text) + "\"";
-        file.headers.insert(file.headers.begin(), {{"Content-Type", file.type},
-                                                   {"ETag", file.etag},
-                                                   {"Cache-Control", "private, no-cache"},
-                                                   {"X-Content-Type-Options", "nosniff"},
-                                                   {"Referrer-Policy", "no-referrer"}});
-        files_.push_back(std::move(file));
+    void add(std::string_view name, const char* type, std::string text) {
+        const std::string etag = "\"" + digest_of(text) + "\"";
+        files_.push_back({.name = name,
+                          .text = std::make_shared<const std::string>(std::move(text)),
+                          .etag = etag,
+                          .headers = {{"Content-Type", type},
+                                      {"ETag", etag},
+                                      {"Cache-Control", "private, no-cache"},
+                                      {"X-Content-Type-Options", "nosniff"},
+                                      {"Referrer-Policy", "no-referrer"}}});
     }
 
     static Verdict give(RequestContext& context, const File& file) {
@@ -74,7 +76,7 @@ class PortalFilter final : public proxy::Filter {
         const bool same = known != nullptr && has_tag(known->value, file.etag);
         reply->status = same ? 304 : 200;
         // The length of an answer to HEAD is that of the body which it has not.
-        if (!same) reply->body = file.text;
+        if (!same) reply->lasting = file.text;
         context.note("portal", same ? "not modified" : file.name.empty() ? "the page" : file.name.substr(1));
         context.reply = std::move(reply);
         return Verdict::reply;
