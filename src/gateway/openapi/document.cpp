@@ -26,6 +26,11 @@ std::string text_at(const json& from, const char* key) {
     return found != from.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
+bool flag_at(const json& from, const char* key, bool otherwise) {
+    const auto found = from.find(key);
+    return found != from.end() && found->is_boolean() ? found->get<bool>() : otherwise;
+}
+
 // Without its parameters, in lower case.
 std::string type_name(std::string_view type) { return base::lower(base::trim(type.substr(0, type.find(';')))); }
 
@@ -165,7 +170,7 @@ void ApiDocument::read_operation(const std::string& path, const std::string& met
         if (const json* const found = schemas_->resolve(*body); found != nullptr && found->is_object()) {
             operation.has_body = true;
             operation.body = read_content(*found, path + "/requestBody");
-            operation.body.required = found->value("required", false);
+            operation.body.required = flag_at(*found, "required", false);
         }
     }
     if (const auto responses = from.find("responses"); responses != from.end() && responses->is_object()) {
@@ -194,8 +199,8 @@ void ApiDocument::read_parameters(ApiOperation& operation, const json& list) {
         if (place == kPlaces.end() || parameter.name.empty()) continue;
         parameter.in = place->second;
         const bool form = parameter.in == ApiParameter::In::query || parameter.in == ApiParameter::In::cookie;
-        parameter.required = found->value("required", false) || parameter.in == ApiParameter::In::path;
-        parameter.explode = found->value("explode", form);
+        parameter.required = flag_at(*found, "required", false) || parameter.in == ApiParameter::In::path;
+        parameter.explode = flag_at(*found, "explode", form);
         const std::string style = text_at(*found, "style");
         const std::string where = fmt::format("{} {}: {}", operation.method, operation.path, parameter.name);
         if (!style.empty() && style != "form" && style != "simple") {

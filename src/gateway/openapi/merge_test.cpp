@@ -235,6 +235,14 @@ TEST(Merge, values_of_the_wrong_kind_are_left_out) {
                 {"mapping", {{"a", "#/components/schemas/A"}, {"b", "#/components/schemas/A"}}}}}}));
 }
 
+TEST(Merge, documents_with_words_for_flags_are_read) {
+    Door door;
+    door.add("/*", "a",
+             paths("{/x: {post: {parameters: [{name: q, in: query, required: 'yes', explode: 5}], requestBody: "
+                   "{required: 'no', content: {a/b: 7}}}}}"));
+    EXPECT_FALSE(door.merged()["paths"]["/x"]["post"]["parameters"][0].contains("required"));
+}
+
 TEST(Merge, parameters_fit_their_path) {
     Door door;
     door.add(
