@@ -111,7 +111,7 @@ int run_effective(const EffectiveOptions& options) {
                                              options.path, options.host.empty() ? "" : " for " + options.host));
     }
     const gateway::GatewayConfig& config = loaded->manifest.gateway;
-    const gateway::RouteConfig& route = config.routes[found->index];
+    const gateway::RouteConfig route = gateway::every_route(config).at(found->index);
     const auto of_service = [&](const std::string& service) { return policies_of(loaded->manifest, service); };
     show(options, route, found->rule.name,
          gateway::effective_policies(gateway::policy_levels(config, route, of_service)),

@@ -11,6 +11,7 @@
 #include "app/traffic_checks.h"
 #include "gateway/join/plan.h"
 #include "gateway/login_check.h"
+#include "gateway/portal/listing.h"
 #include "manifest/names.h"
 #include "proxy/route_table.h"
 #include "supervisor/call_order.h"
@@ -183,6 +184,12 @@ void check_all_policies(const Manifest& manifest, const std::string& folder, con
         }
         check.path = nullptr;
     }
+    if (const auto& portal = manifest.gateway.portal) {
+        const auto path = proxy::PathPattern::parse(portal->path.value + "/*");
+        check.path = path ? &*path : nullptr;
+        gateway::check_policies(portal->policies, check);
+        check.path = nullptr;
+    }
     for (const auto& context : manifest.contexts) {
         gateway::check_policies(context.value.policies, check);
         for (const auto& service : context.value.services) gateway::check_policies(service.value.policies, check);
@@ -197,6 +204,7 @@ void check_manifest(const Manifest& manifest, const std::string& folder, Diagnos
     for (const NamedService& service : services_of(manifest)) check_service(service, folder, diagnostics);
     check_calls(manifest, names, diagnostics);
     check_routes(manifest, names, diagnostics);
+    gateway::check_portal(manifest.gateway, diagnostics);
     check_ports(manifest, diagnostics);
     check_tls(manifest, folder, base::wall_now(), diagnostics);
     check_traffic(manifest, names, diagnostics);

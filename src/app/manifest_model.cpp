@@ -110,6 +110,8 @@ const Object<ServiceConfig>& service_schema() {
                 "must use its sockets plainly: see docs/acceleration.md.")
             .field("policies", &ServiceConfig::policies, gateway::policies_schema())
             .doc("What is done to requests from outside for this service, and what is asked of them.")
+            .field("portal", &ServiceConfig::portal, manifest::boolean())
+            .doc("Whether the portal shows routes that lead to it.")
             .include(&ServiceConfig::health, registry::service_health_schema())
             .include(&ServiceConfig::mesh, mesh::mesh_schema());
     return schema;

@@ -37,6 +37,7 @@ struct ServiceConfig {
     registry::ServiceHealthConfig health;
     mesh::MeshConfig mesh;
     gateway::Policies policies;  // of routes that lead to it
+    bool portal = true;          // these routes may be shown there
 };
 
 struct ContextConfig {

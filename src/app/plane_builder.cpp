@@ -82,6 +82,12 @@ class Builder {
     gateway::ServicePolicies policies() const {
         return [this](const std::string& name) { return policies_of(loaded_->manifest, name); };
     }
+    [[nodiscard]] gateway::ServicePlace place_of_service(const std::string& name) const {
+        for (const NamedService& service : services_) {
+            if (service.name->value == name) return {*service.context, service.config->portal};
+        }
+        return {};
+    }
     void add_upstream(const NamedService& service) {
         const std::string& name = service.name->value;
         proxy::UpstreamRule rule = service.config->mesh.traffic.upstream_rule(parts_->cookie_secret);
@@ -107,7 +113,9 @@ class Builder {
                                            .shaping = shaping(),
                                            .zone = loaded_->manifest.zone,
                                            .policies = policies(),
-                                           .home = policies_};
+                                           .home = policies_,
+                                           .system = loaded_->manifest.system,
+                                           .place = [this](const std::string& s) { return place_of_service(s); }};
         const auto door = gateway::make_door(config, context);
         ServerRules rules{.limits = gateway::server_limits(config),
                           .connections = config.limits.connections,

@@ -64,6 +64,7 @@ std::map<std::string, std::string> routes_of(const Manifest& manifest) {
         routes[name] = fmt::format("{}{}, priority {}", what,
                                    set_keys(proxy::traffic_override_schema().to_node(rest), ""), route.priority);
         routes[name] += set_keys(gateway::policies_schema().to_node(route.policies), "policies.");
+        if (!route.portal) routes[name] += ", not in the portal";
         if (route.graphql) routes[name] += set_keys(gateway::graphql_schema().to_node(*route.graphql), "graphql.");
         if (route.join) routes[name] += set_keys(gateway::join_schema().to_node(*route.join), "join.");
     }
@@ -181,6 +182,7 @@ void keep_old_tcp(const gateway::GatewayConfig& before, gateway::GatewayConfig& 
 LoadedManifest with_old_routes(const LoadedManifest& before, LoadedManifest both) {
     gateway::GatewayConfig& gateway = both.manifest.gateway;
     gateway.routes = before.manifest.gateway.routes;
+    gateway.portal = before.manifest.gateway.portal;
     for (const auto& listen : before.manifest.gateway.listen) {
         const auto same = [&](const auto& other) { return other.value.address == listen.value.address; };
         if (std::ranges::none_of(gateway.listen, same)) gateway.listen.push_back(listen);

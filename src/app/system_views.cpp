@@ -246,7 +246,8 @@ console::RouteView System::port_view(const gateway::TcpListenConfig& port) const
 rt::Task<std::vector<console::RouteView>> System::routes() {
     std::vector<proxy::RouteRule> rules;
     std::vector<console::RouteView> views;
-    for (const gateway::RouteConfig& route : loaded_->manifest.gateway.routes) {
+    const LoadedPtr loaded = loaded_;
+    for (const gateway::RouteConfig& route : gateway::every_route(loaded->manifest.gateway)) {
         auto rule = gateway::make_rule(route);
         if (!rule) continue;
         console::RouteView view{.name = rule->name,

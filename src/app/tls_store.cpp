@@ -38,7 +38,7 @@ std::vector<CredentialFiles> files_of(const std::string& folder, const gateway::
 
 std::vector<std::string> local_names(const gateway::GatewayConfig& config) {
     std::vector<std::string> names{"localhost", "127.0.0.1", "::1"};
-    for (const gateway::RouteConfig& route : config.routes) {
+    for (const gateway::RouteConfig& route : gateway::every_route(config)) {
         const std::string host = base::lower(route.host);
         if (!host.empty() && std::ranges::find(names, host) == names.end()) names.push_back(host);
     }

@@ -119,6 +119,8 @@ const Object<RouteConfig>& route_schema() {
             .example("/users/*")
             .field("priority", &RouteConfig::priority, integer().range(-1000, 1000))
             .doc("Higher wins over more specific.")
+            .field("portal", &RouteConfig::portal, manifest::boolean())
+            .doc("Whether the portal shows it.")
             .field("policies", &RouteConfig::policies, policies_schema())
             .doc("What is done to requests of this route, and what is asked of them.")
             .include(&RouteConfig::traffic, proxy::traffic_override_schema())
@@ -255,6 +257,9 @@ const Object<GatewayConfig>& gateway_schema() {
             .default_is("none; each gateway counts for itself")
             .field("routes", &GatewayConfig::routes, list_of(route_schema()))
             .doc("What is reachable from outside; everything else is a 404.")
+            .field("portal", &GatewayConfig::portal, portal_schema().or_scalar("path"))
+            .doc("A page for those who use the API, and one OpenAPI document of all routes.")
+            .default_is("none")
             .field("tcp", &GatewayConfig::tcp, list_of(tcp_listen_schema()).at_most(1000))
             .doc("Ports whose connections go to services that speak TCP, such as databases.")
             .validate(check_trust);
@@ -299,7 +304,24 @@ http::ServerLimits server_limits(const GatewayConfig& config) {
     return limits;
 }
 
+std::vector<RouteConfig> every_route(const GatewayConfig& config) {
+    std::vector<RouteConfig> routes = config.routes;
+    if (!config.portal) return routes;
+    RouteConfig& route = routes.emplace_back();
+    route.at = config.portal->at;
+    route.path = {config.portal->path.value + "/*", config.portal->path.at};
+    route.host = config.portal->host;
+    route.policies = config.portal->policies;
+    // What the gateway's contract says of all requests does not know of this page.
+    if (!route.policies.openapi) route.policies.off.push_back({"openapi", config.portal->at});
+    return routes;
+}
+
+// Nothing else has neither a service nor calls.
+bool is_portal(const RouteConfig& config) { return config.to.value.empty() && !config.join; }
+
 std::string target_words(const RouteConfig& config) {
+    if (is_portal(config)) return "the portal";
     if (!config.join) return config.to.value;
     std::vector<std::string> services;
     for (const auto& call : config.join->calls) {

@@ -11,6 +11,7 @@
 #include "gateway/join/config.h"
 #include "gateway/policies/policies.h"
 #include "gateway/policies/redis_config.h"
+#include "gateway/portal/config.h"
 #include "gateway/tcp_config.h"
 #include "gateway/tls_config.h"
 #include "http/message.h"
@@ -38,6 +39,7 @@ struct RouteConfig {
     std::optional<manifest::Located<std::string>> version;  // of that service
     std::optional<manifest::Located<std::string>> rewrite;
     int priority = 0;
+    bool portal = true;  // it may be shown there
     proxy::TrafficOverride traffic;
     Policies policies;
 };
@@ -89,6 +91,7 @@ struct GatewayConfig {
     Policies policies;  // of every route
     std::optional<RedisConfig> redis;
     std::vector<RouteConfig> routes;
+    std::optional<PortalConfig> portal;
     std::vector<TcpListenConfig> tcp;
 
     GatewayConfig() { listen.push_back({{net::Address::loopback(8080)}, {}}); }
@@ -108,7 +111,10 @@ struct GatewayConfig {
 // nullptr: not spoken.
 [[nodiscard]] http::ProxyProtocolPtr proxy_protocol(const GatewayConfig& config);
 [[nodiscard]] net::TlsLimits tls_limits(const GatewayConfig& config);
-// Where requests go, for people: "orders", or "users, orders joined".
+// The routes of the manifest, and last the portal's where there is one.
+[[nodiscard]] std::vector<RouteConfig> every_route(const GatewayConfig& config);
+[[nodiscard]] bool is_portal(const RouteConfig& config);
+// Where requests go, for people: "orders", "users, orders joined", or "the portal".
 [[nodiscard]] std::string target_words(const RouteConfig& config);
 // The parts of a route that match; the error says what is wrong with its path.
 [[nodiscard]] base::Result<proxy::RouteRule> make_rule(const RouteConfig& config);

@@ -36,7 +36,7 @@ std::vector<std::string> identity_header_names(const GatewayConfig& config, cons
     const auto add = [&](const std::string& name) {
         if (std::ranges::find(names, name) == names.end()) names.push_back(name);
     };
-    for (const RouteConfig& route : config.routes) {
+    for (const RouteConfig& route : every_route(config)) {
         const Policies holding = effective_policies(policy_levels(config, route, policies)).policies;
         if (holding.auth) {
             for (const IdentityHeader& header : holding.auth->identity_headers()) add(header.name);
@@ -107,10 +107,14 @@ proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context
     if (!names.empty()) first.push_back(std::make_shared<ForgedHeadersFilter>(std::move(names)));
     const auto last = last_filters();
     std::vector<proxy::Route> routes;
-    for (const RouteConfig& one : config.routes) {
+    PortalListing portal{context.home != nullptr ? context.home->folder : ""};
+    for (const RouteConfig& one : every_route(config)) {
         proxy::Route& route = routes.emplace_back(make_route(one, context));
         route.index = routes.size() - 1;
-        const EffectivePolicies effective = effective_policies(policy_levels(config, one, context.policies));
+        EffectivePolicies effective = effective_policies(policy_levels(config, one, context.policies));
+        // What a page may run is said by the page: a policy for all pages does not know its script.
+        if (is_portal(one) && effective.policies.security_headers)
+            effective.policies.security_headers->override_service = false;
         const PolicyContext policy_context{
             .home = context.home,
             .route = route.rule.name,
@@ -130,6 +134,10 @@ proxy::DoorPtr make_door(const GatewayConfig& config, const DoorContext& context
                                                config.limits.body));
         }
         if (one.join) filters.push_back(make_join_filter(*one.join, policy_context, config.limits.body));
+        if (config.portal) {
+            portal.add(one, effective.policies, context.place ? context.place(one.to.value) : ServicePlace{});
+            if (is_portal(one)) filters.push_back(portal.finish(*config.portal, context.system));
+        }
         proxy::set_filters(route, std::move(filters));
     }
     door->routes = proxy::RouteTable::make(std::move(routes));

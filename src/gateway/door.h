@@ -5,6 +5,7 @@
 
 #include "gateway/config.h"
 #include "gateway/policies/context.h"
+#include "gateway/portal/listing.h"
 #include "proxy/door.h"
 #include "telemetry/metrics.h"
 #include "telemetry/names.h"
@@ -24,6 +25,8 @@ struct DoorContext {
     std::string zone;  // where the gateway runs
     ServicePolicies policies;
     PolicyHome* home = nullptr;
+    std::string system;  // its name: what the portal is called unless it says otherwise
+    std::function<ServicePlace(const std::string& service)> place;
 };
 
 // All levels whose policies may hold for `route`, from the outside in; they point into what was given.

@@ -16,7 +16,7 @@ struct LoginRoute {
 
 std::vector<LoginRoute> login_routes(const GatewayConfig& config, const ServicePolicies& policies) {
     std::vector<LoginRoute> all;
-    for (const RouteConfig& route : config.routes) {
+    for (const RouteConfig& route : every_route(config)) {
         auto rule = make_rule(route);
         if (!rule) continue;  // told already
         const EffectivePolicies effective = effective_policies(policy_levels(config, route, policies));

@@ -26,10 +26,20 @@ bool plain_is_safe(std::string_view text) {
     return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f; });
 }
 
-// Control characters other than these never get into a tree.
+// Control characters other than these do not come from a manifest, but may from what others have written (YAML 1.2
+// 5.7).
 std::string double_quoted(std::string_view text) {
     std::string out = "\"";
-    for (const char c : text) {
+    for (size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        const auto byte = static_cast<uint8_t>(c);
+        // U+0080 to U+009F in UTF-8
+        const bool second = byte == 0xc2 && i + 1 < text.size() && static_cast<uint8_t>(text[i + 1]) < 0xa0;
+        const bool control = byte < 0x20 && c != '\n' && c != '\r' && c != '\t';
+        if (second || control || byte == 0x7f) {
+            out += fmt::format("\\x{:02x}", second ? static_cast<uint8_t>(text[++i]) : byte);
+            continue;
+        }
         switch (c) {
             case '"': out += "\\\""; break;
             case '\\': out += "\\\\"; break;

@@ -88,7 +88,7 @@ rt::Task<base::Result<void>> send_reply(RequestContext& context) {
     for (const auto& [name, value] : reply.headers) head.headers.add(name, value);
     const std::string trace = telemetry::to_hex(context.trace.trace);
     if (context.door.show_trace) head.headers.add("X-Trace-Id", trace);
-    auto sent = co_await send_own(context, head, reply.body);
+    auto sent = co_await send_own(context, head, reply.text());
     co_return sent;
 }
 

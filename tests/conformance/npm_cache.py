@@ -10,7 +10,8 @@ import unittest
 import system
 
 PACKAGES = {"@grpc/grpc-js": "1.12.6", "@grpc/proto-loader": "0.7.15", "@grpc/reflection": "1.0.4", "grpc-web": "1.5.0",
-            "google-protobuf": "3.21.4", "xmlhttprequest-ssl": "3.1.0", "jose": "5.9.6", "oidc-provider": "8.8.1"}
+            "google-protobuf": "3.21.4", "xmlhttprequest-ssl": "3.1.0", "jose": "5.9.6", "oidc-provider": "8.8.1",
+            "@seriousme/openapi-schema-validator": "2.11.0", "jsdom": "24.1.3"}
 FOLDER = system.ROOT / "build/npm"
 INSTALL_SECONDS = 150
 

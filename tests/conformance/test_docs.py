@@ -27,7 +27,7 @@ PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md")), *sorted(ROOT.glob("src
 # Each feature has a page with an example that runs.
 FEATURE_PAGES = ["manifest.md", "gateway.md", "services.md", "calls.md", "resilience.md", "hardening.md", "observe.md",
                  "change.md", "tls.md", "balancing.md", "traffic.md", "tcp.md", "grpc.md", "acceleration.md", "join.md",
-                 "api_proxy.md", "graphql.md", "grpc_json.md", "import.md"]
+                 "api_proxy.md", "graphql.md", "grpc_json.md", "import.md", "portal.md"]
 MAPS = [DOCS / "life_of_a_request.md", DOCS / "architecture.md", *sorted(DOCS.glob("decisions/*.md"))]
 FENCE = re.compile(r"^```yaml test\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

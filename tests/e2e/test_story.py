@@ -36,7 +36,9 @@ class Story(unittest.TestCase):
         cls.addClassCleanup(cls.kit.close)
         text = cls.kit.file.read_text()
         assert "listen: 8080" in text
-        cls.kit.file.write_text(text.replace("listen: 8080", f"listen: {cls.kit.port}"))
+        text = text.replace("listen: 8080", f"listen: {cls.kit.port}")
+        # So that what the shop's documents say of answers is held against them.
+        cls.kit.file.write_text(text.replace("base: /api }", "base: /api, responses: report }"))
         began = time.monotonic()
         cls.kit.start(ready=False)
         processes.wait_until(lambda: processes.accepts(cls.kit.port) and cls.kit.get("/api/products")[0] == 200, 30,
@@ -84,6 +86,21 @@ class Story(unittest.TestCase):
     def test_7_product_search_is_limited_for_each_client(self):
         answers = [self.kit.get("/api/products")[0] for _ in range(120)]
         self.assertEqual(set(answers), {200, 429}, "50 a second, and as many at once")
+
+    def test_2_the_portal_shows_the_whole_shop(self):
+        status, document = self.kit.get("/docs/openapi.json")[:2]
+        self.assertEqual(status, 200)
+        document = document if isinstance(document, dict) else json.loads(document)
+        self.assertLessEqual({"/api/products", "/api/products/{sku}", "/api/orders", "/api/orders/{order}", "/api/orders/{order}/events",
+                              "/api/login", "/api/inventory/{rest}", "/api/me", "/api/staff/orders"}, set(document["paths"]))
+        self.assertEqual(document["paths"]["/api/orders"]["post"]["security"], [{"bearer": []}])
+        self.assertEqual(document["paths"]["/api/products"]["get"]["security"], [{}])
+        self.assertEqual(document["paths"]["/api/staff/orders"]["get"]["x-trunkline"]["needs"], {"roles": ["staff"]})
+        self.assertEqual(document["x-tagGroups"][0], {"name": "identity", "tags": ["users"]})
+
+    def test_5_what_the_documents_say_of_answers_is_true(self):
+        self.play()
+        self.assertNotIn("an answer is not what its contract says", self.kit.log.read_text(errors="replace"))
 
     def test_2_why_shows_every_hop_of_an_order_with_its_instance(self):
         told = self.play()

@@ -18,11 +18,17 @@ using nlohmann::json;
 
 namespace {
 
+constexpr size_t kYamlDepth = 64;
 constexpr std::array<const char*, 8> kMethods{"get", "put", "post", "delete", "options", "head", "patch", "trace"};
 
 std::string text_at(const json& from, const char* key) {
     const auto found = from.find(key);
     return found != from.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+bool flag_at(const json& from, const char* key, bool otherwise) {
+    const auto found = from.find(key);
+    return found != from.end() && found->is_boolean() ? found->get<bool>() : otherwise;
 }
 
 // Without its parameters, in lower case.
@@ -33,14 +39,33 @@ bool type_matches(std::string_view pattern, std::string_view type) {
     return pattern.ends_with("/*") && type.starts_with(pattern.substr(0, pattern.size() - 1));
 }
 
+// Whether brackets outside of texts are nested deeper than what reads the document may recurse.
+bool is_too_deep(std::string_view text) {
+    size_t depth = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (c == '\\' && quoted) ++i;
+        if (c == '"') quoted = !quoted;
+        if (quoted) continue;
+        if ((c == '{' || c == '[') && ++depth > ApiDocument::kDeepest) return true;
+        if ((c == '}' || c == ']') && depth > 0) --depth;
+    }
+    return false;
+}
+
 base::Result<json> read_text(const std::string& text, const std::string& name) {
     const size_t first = text.find_first_not_of(" \t\r\n");
     if (first != std::string::npos && text[first] == '{') {
+        if (is_too_deep(text)) {
+            return base::fail(base::Code::too_large,
+                              fmt::format("{} is more than {} levels deep", name, ApiDocument::kDeepest));
+        }
         json parsed = json::parse(text, nullptr, false);
         if (!parsed.is_discarded()) return parsed;
     }
-    const manifest::Document document =
-        manifest::parse_document(text, name, {.bytes = ApiDocument::kMostBytes, .depth = 64, .nodes = 1'000'000});
+    const manifest::Document document = manifest::parse_document(
+        text, name, {.bytes = ApiDocument::kMostBytes, .depth = kYamlDepth, .nodes = 1'000'000});
     if (!document.readable)
         return base::fail(base::Code::invalid, std::string{base::trim(document.diagnostics.to_text())});
     return json::parse(manifest::to_json(document.root).dump());
@@ -145,7 +170,7 @@ void ApiDocument::read_operation(const std::string& path, const std::string& met
         if (const json* const found = schemas_->resolve(*body); found != nullptr && found->is_object()) {
             operation.has_body = true;
             operation.body = read_content(*found, path + "/requestBody");
-            operation.body.required = found->value("required", false);
+            operation.body.required = flag_at(*found, "required", false);
         }
     }
     if (const auto responses = from.find("responses"); responses != from.end() && responses->is_object()) {
@@ -174,8 +199,8 @@ void ApiDocument::read_parameters(ApiOperation& operation, const json& list) {
         if (place == kPlaces.end() || parameter.name.empty()) continue;
         parameter.in = place->second;
         const bool form = parameter.in == ApiParameter::In::query || parameter.in == ApiParameter::In::cookie;
-        parameter.required = found->value("required", false) || parameter.in == ApiParameter::In::path;
-        parameter.explode = found->value("explode", form);
+        parameter.required = flag_at(*found, "required", false) || parameter.in == ApiParameter::In::path;
+        parameter.explode = flag_at(*found, "explode", form);
         const std::string style = text_at(*found, "style");
         const std::string where = fmt::format("{} {}: {}", operation.method, operation.path, parameter.name);
         if (!style.empty() && style != "form" && style != "simple") {

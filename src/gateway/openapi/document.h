@@ -45,6 +45,7 @@ struct ApiOperation {
 class ApiDocument {
   public:
     static constexpr size_t kMostBytes = 4U << 20;
+    static constexpr size_t kDeepest = 128;  // levels of a document in JSON; in YAML 64
 
     // Reads a file. The error says what is wrong with it and where.
     [[nodiscard]] static base::Result<std::shared_ptr<const ApiDocument>> load(const std::string& file);
