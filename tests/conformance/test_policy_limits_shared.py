@@ -192,5 +192,39 @@ class Shared(unittest.TestCase):
         self.wait_shared()
 
 
+@unittest.skipUnless(REDIS, "redis-server is not installed")
+class UnderTls(unittest.TestCase):
+    def certificate(self, folder, name):
+        """A certificate for 127.0.0.1 that signs itself."""
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.pem", "-days", "2", "-subj", "/CN=redis",
+                        "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True, timeout=60)
+
+    def gateway(self, folder, port, ca):
+        text = MANIFEST.replace('"127.0.0.1:<redis>", password_file: redis.password', f'"rediss://127.0.0.1:{port}", ca: {folder}/{ca}')
+        one = system.System(text, service=SERVICE, redis=port)
+        self.addCleanup(one.stop)
+        return one.start()
+
+    def test_a_redis_is_believed_by_its_certificate_only(self):
+        folder = tempfile.mkdtemp(prefix="trunkline-redis-tls-")
+        self.addCleanup(shutil.rmtree, folder)
+        for name in ("redis", "other"):
+            self.certificate(folder, name)
+        port = system.free_port()
+        redis = subprocess.Popen([REDIS, "--port", "0", "--tls-port", str(port), "--bind", "127.0.0.1", "--save", "", "--tls-cert-file",
+                                  f"{folder}/redis.pem", "--tls-key-file", f"{folder}/redis.key", "--tls-ca-cert-file",
+                                  f"{folder}/redis.pem", "--tls-auth-clients", "no", "--dir", folder],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(lambda: (redis.kill(), redis.wait()))
+        believes, doubts = self.gateway(folder, port, "redis.pem"), self.gateway(folder, port, "other.pem")
+        ask = lambda gateway: gateway.ask("GET", "/strict/echo", [("X-Tenant", f"tls-{time.monotonic_ns()}")])  # noqa: E731
+        wire.wait_until(lambda: ask(believes).status == 200, 10, "the gateway to reach Redis")
+        answer = ask(doubts)
+        self.assertEqual((answer.status, answer.headers.get("X-Trunkline-Cause")), (503, "policy_unavailable"))
+        wire.wait_until(lambda: "limits are not shared" in doubts.output(), 10, "the log to say why")
+        self.assertIn("certificate", doubts.output())
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -7,12 +7,15 @@
 #include <fstream>
 
 #include "base/text.h"
+#include "net/tls.h"
+#include "storage/whole_file.h"
 
 namespace tl::gateway {
 
 namespace {
 
 constexpr size_t kMostPassword = 4096;
+constexpr size_t kMostCa = 512 << 10;
 constexpr size_t kMostUnread = 256 * 1024;
 
 }  // namespace
@@ -42,14 +45,28 @@ rt::Task<base::Result<void>> RedisClient::open(rt::Wait wait) {
     close();
     const auto place = parse_redis_address(config_.address);
     if (!place) co_return base::fail(base::Code::invalid, config_.address + " " + place.error());
-    const auto found = co_await resolver_.resolve(place->host, place->port, wait);
-    if (!found) co_return base::fail(found.error());
-    auto stream = co_await net::connect(found->front(), wait);
+    auto stream = co_await connect(*place, wait);
     if (!stream) co_return base::fail(std::move(stream.error()));
     stream_ = std::move(*stream);
     auto greeted = co_await greet(wait);
     if (!greeted) close();
     co_return greeted;
+}
+
+rt::Task<base::Result<std::unique_ptr<net::Stream>>> RedisClient::connect(const RedisPlace& place, rt::Wait wait) {
+    const auto found = co_await resolver_.resolve(place.host, place.port, wait);
+    if (!found) co_return base::fail(found.error());
+    auto stream = co_await net::connect(found->front(), wait);
+    if (!stream || !place.tls) co_return stream;
+    net::TlsClientOptions options{.ca = {}, .name = place.host, .credential = nullptr, .alpn = {}};
+    if (!config_.ca.empty()) {
+        auto ca = storage::read_file((std::filesystem::path{folder_} / config_.ca).string(), kMostCa);
+        if (!ca) co_return base::fail(std::move(ca.error()));
+        options.ca = std::move(*ca);
+    }
+    auto client = net::TlsClient::make(std::move(options));
+    if (!client) co_return base::fail(std::move(client.error()));
+    co_return co_await net::tls_connect(std::move(*stream), std::move(*client), place.host, nullptr, wait);
 }
 
 rt::Task<base::Result<void>> RedisClient::greet(rt::Wait wait) {

@@ -37,6 +37,7 @@ class RedisClient {
 
   private:
     [[nodiscard]] base::Result<std::string> read_password() const;
+    [[nodiscard]] rt::Task<base::Result<std::unique_ptr<net::Stream>>> connect(const RedisPlace& place, rt::Wait wait);
     [[nodiscard]] rt::Task<base::Result<void>> greet(rt::Wait wait);
     [[nodiscard]] rt::Task<base::Result<codec::RespReply>> read_reply(rt::Wait wait);
 

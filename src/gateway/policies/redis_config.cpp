@@ -22,9 +22,13 @@ std::optional<std::string> check_prefix(std::string_view text) {
 }  // namespace
 
 std::expected<RedisPlace, std::string> parse_redis_address(std::string_view text) {
+    const bool tls = text.starts_with("rediss://");
+    for (const std::string_view scheme : {"redis://", "rediss://"}) {
+        if (text.starts_with(scheme)) text.remove_prefix(scheme.size());
+    }
     const size_t colon = text.rfind(':');
     const bool only_v6 = text.ends_with(']');
-    RedisPlace place{.host = std::string{text}};
+    RedisPlace place{.host = std::string{text}, .tls = tls};
     if (colon != std::string_view::npos && !only_v6) {
         const std::string_view port = text.substr(colon + 1);
         const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), place.port);
@@ -44,8 +48,11 @@ const manifest::Object<RedisConfig>& redis_schema() {
         manifest::Object<RedisConfig>("a Redis")
             .field("address", &RedisConfig::address, manifest::text("a host and port").check(check_address))
             .required()
-            .doc("Host and port; the port is 6379 unless it is said.")
+            .doc("Host and port; the port is 6379 unless it is said. rediss://HOST:PORT speaks TLS.")
             .example("redis.internal:6379")
+            .field("ca", &RedisConfig::ca, manifest::text("a PEM file"))
+            .doc("Under TLS: the authorities that may have signed its certificate (PEM); read at each connection.")
+            .default_is("those of the system")
             .field("user", &RedisConfig::user, manifest::text("a user's name").at_most(128))
             .doc("Of Redis' access list.")
             .default_is("Redis' default user")

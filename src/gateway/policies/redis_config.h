@@ -8,7 +8,8 @@
 namespace tl::gateway {
 
 struct RedisConfig {
-    std::string address;        // host:port
+    std::string address;        // host:port, rediss://host:port under TLS
+    std::string ca;             // PEM file of who may have signed its certificate; "": the roots of the system
     std::string user;           // of an ACL; "": the default user
     std::string password_file;  // relative to the manifest; "": no password
     uint32_t database = 0;
@@ -17,10 +18,11 @@ struct RedisConfig {
 
 [[nodiscard]] const manifest::Object<RedisConfig>& redis_schema();
 
-// "redis.internal:6379" in its parts; the port is 6379 unless it is said.
+// "redis.internal:6379", "redis://..." or "rediss://..." in its parts; the port is 6379 unless it is said.
 struct RedisPlace {
     std::string host;
     uint16_t port = 6379;
+    bool tls = false;
 };
 [[nodiscard]] std::expected<RedisPlace, std::string> parse_redis_address(std::string_view text);
 

@@ -23,8 +23,8 @@ void check_store(Store store, std::string_view policy, manifest::Position at, co
 std::shared_ptr<SharedLimits> keep_shared(Store store, const PolicyContext& context) {
     if (store != Store::redis || context.redis == nullptr) return nullptr;
     const RedisConfig& redis = *context.redis;
-    const std::string key = fmt::format("redis {} {} {} {} {}", redis.address, redis.user, redis.password_file,
-                                        redis.database, redis.prefix);
+    const std::string key = fmt::format("redis {} {} {} {} {} {}", redis.address, redis.ca, redis.user,
+                                        redis.password_file, redis.database, redis.prefix);
     return context.home->keeper.keep<SharedLimits>(key, redis, context.home->folder,
                                                    !context.home->state_folder.empty());
 }
