@@ -260,7 +260,7 @@ std::string show_ports(const std::vector<console::RouteView>& routes, bool colou
 
 std::string show_routes(const std::vector<console::RouteView>& routes, bool colour) {
     if (routes.empty()) return "The gateway has no routes.\n";
-    const std::string ports = show_ports(routes, colour);
+    std::string ports = show_ports(routes, colour);
     Table table{{{"ROUTE"},
                  {"HOST"},
                  {"PATH"},
