@@ -13,6 +13,9 @@ using Verdict = Filter::Verdict;
 
 namespace {
 
+// Behind a body, for parsers that read beyond it (simdjson) and would copy it otherwise.
+constexpr size_t kRoom = 64;
+
 // What may hang on the bytes of a body that a transform changes.
 void remove_validators(codec::HeaderTable& headers) {
     for (const std::string_view name : {"Content-MD5", "Content-Digest", "Accept-Ranges"}) headers.remove(name);
@@ -49,7 +52,7 @@ rt::Task<Verdict> FilteredExchange::gather(size_t most, uint64_t budget) {
         head.expect_continue = false;
         head.headers.remove(codec::Field::expect);
     }
-    body_.reserve(length.bytes);
+    body_.reserve(length.bytes + kRoom);
     for (bool end = false; !end;) {
         // How long a client may be silent is the session's limit; the cancel is its too.
         const auto piece = co_await client_->read({base::kNever, &client_->cancel()});

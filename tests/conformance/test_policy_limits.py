@@ -4,12 +4,17 @@ binary. What gateways share through Redis: test_policy_limits_shared.py."""
 import pathlib
 import signal
 import socket
+import sys
 import tempfile
 import threading
+import time
 import unittest
 
 import system
 import wire
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from kit import tokens  # noqa: E402
 
 SERVICE = system.ROOT / "tests/kit/service.py"
 
@@ -221,6 +226,62 @@ class Quota(unittest.TestCase):
             self.assertIn("are damaged", running.output())
         finally:
             running.stop()
+
+
+PLANS = """
+system: plans
+gateway:
+  listen: <port>
+  routes:
+    - path: /rate/*
+      to: plain
+      policies:
+        auth: [api_key, { jwt: { issuer: bench, audience: shop, secret: secret } }]
+        limit: { rate: 2/h by identity, plans: { gold: 4/h, trial: 1/h } }
+    - path: /quota/*
+      to: plain
+      policies:
+        auth: [api_key, { jwt: { issuer: bench, audience: shop, secret: secret } }]
+        quota: { requests: [2/day by identity, 100/month by identity], plans: { gold: [100, 3] } }
+contexts:
+  test:
+    plain: { run: "<python> <service>" }
+"""
+SECRET = "a-secret-of-thirty-two-characters"
+
+
+class Plans(unittest.TestCase):
+    """The plan of a caller's credential, whichever it is, says how much."""
+    @classmethod
+    def setUpClass(cls):
+        cls.system = system.System(PLANS, files={"secret": SECRET + "\n"}, service=SERVICE).start()
+        cls.addClassCleanup(cls.system.stop)
+
+    def passed(self, path, *headers):
+        answers = [self.system.ask("GET", path, list(headers)) for _ in range(6)]
+        statuses = [answer.status for answer in answers]
+        self.assertEqual(statuses, sorted(statuses), statuses)
+        self.assertLessEqual(set(statuses), {200, 429})
+        return statuses.count(200), answers[-1].headers.get("X-Trunkline-Cause")
+
+    def token(self, subject, plan):
+        now = int(time.time())
+        claims = {"iss": "bench", "aud": "shop", "sub": subject, "iat": now, "exp": now + 600, **({"plan": plan} if plan else {})}
+        return "Authorization", "Bearer " + tokens.hmac_token(SECRET.encode(), claims)
+
+    def test_of_a_rate(self):
+        for plan, most in (("gold", 4), ("trial", 1), ("unknown", 2), (None, 2)):
+            self.assertEqual(self.passed("/rate/echo", self.token(f"rate-{plan}", plan)), (most, "rate_limited"), plan)
+            key = self.system.cli("keys", "create", f"rate-{plan}", *(["--plan", plan] if plan else [])).stdout.strip()
+            self.assertEqual(self.passed("/rate/echo", ("X-API-Key", key)), (most, "rate_limited"), plan)
+
+    def test_of_a_quota_each_number_in_its_place(self):
+        self.assertEqual(self.passed("/quota/echo", self.token("ada", "gold")), (3, "quota_exceeded"))
+        self.assertEqual(self.passed("/quota/echo", self.token("bob", None)), (2, "quota_exceeded"))
+
+    def test_a_client_cannot_choose_its_plan(self):
+        forged = self.token("eve", None)
+        self.assertEqual(self.passed("/rate/echo", forged, ("X-Plan", "gold"), ("X-Consumer-Plan", "gold")), (2, "rate_limited"))
 
 
 class Check(unittest.TestCase):

@@ -117,9 +117,10 @@ void judge_parameters(const ApiOperation& operation, const proxy::PathMatch& mat
                       JsonParser& json, Violations& violations) {
     for (const ApiParameter& parameter : operation.parameters) {
         std::vector<std::string_view> values = values_of(operation, parameter, match, context);
-        const std::string where = fmt::format("{}/{}", place_of(parameter.in), parameter.name);
+        const ValuePlace side{place_of(parameter.in)};
+        const ValuePlace where{side, parameter.name};
         if (values.empty()) {
-            if (parameter.required) add(violations, where + ": is required");
+            if (parameter.required) add(violations, where.text() + ": is required");
             continue;
         }
         if (parameter.schema == nullptr) continue;
@@ -143,7 +144,7 @@ void judge_parameters(const ApiOperation& operation, const proxy::PathMatch& mat
         }
         const auto parsed = json.parser.parse(text);
         if (parsed.error() != simdjson::SUCCESS) {
-            add(violations, where + ": is no valid text");
+            add(violations, where.text() + ": is no valid text");
             continue;
         }
         schema.judge(parsed.value_unsafe(), where, violations);
@@ -166,7 +167,7 @@ void judge_body(const ApiBody& body, std::string_view type, const std::string& t
     if (parsed.error() != simdjson::SUCCESS) {
         return add(violations, fmt::format("body: is no JSON ({})", simdjson::error_message(parsed.error())));
     }
-    schema->judge(parsed.value_unsafe(), "body", violations);
+    schema->judge(parsed.value_unsafe(), ValuePlace{"body"}, violations);
 }
 
 }  // namespace tl::gateway

@@ -23,7 +23,7 @@ std::string judged(const std::string& schema, const std::string& value) {
     Violations violations;
     const auto parsed = json.parser.parse(value);
     EXPECT_EQ(parsed.error(), simdjson::SUCCESS) << value;
-    const bool good = compiled->judge(parsed.value_unsafe(), "body", violations);
+    const bool good = compiled->judge(parsed.value_unsafe(), ValuePlace{"body"}, violations);
     EXPECT_EQ(good, violations.empty());
     if (violations.empty()) return "";
     std::string first = violations.front();
@@ -114,7 +114,7 @@ TEST(Schema, complaints_are_bounded) {
     value += "]";
     JsonParser json;
     Violations violations;
-    EXPECT_FALSE(set.compile(text, "x")->judge(json.parser.parse(value).value(), "body", violations));
+    EXPECT_FALSE(set.compile(text, "x")->judge(json.parser.parse(value).value(), ValuePlace{"body"}, violations));
     EXPECT_EQ(violations.size(), kMostViolations);
 }
 

@@ -20,6 +20,23 @@ namespace tl::gateway {
 using Violations = std::vector<std::string>;
 inline constexpr size_t kMostViolations = 50;
 
+// Where a value stands in what is judged, put into words only when somebody has to be told: "body/items/3/note". Lives
+// in the frames of the walk; names are views.
+class ValuePlace {
+  public:
+    explicit ValuePlace(std::string_view root) : name_(root) {}
+    ValuePlace(const ValuePlace& outer, std::string_view name) : outer_(&outer), name_(name) {}
+    ValuePlace(const ValuePlace& outer, size_t index) : outer_(&outer), index_(index) {}
+
+    // Names are cut at 64 bytes: they come from clients.
+    [[nodiscard]] std::string text() const;
+
+  private:
+    const ValuePlace* outer_ = nullptr;
+    std::string_view name_;
+    size_t index_ = 0;
+};
+
 struct Schema {
     enum Type : uint8_t { null = 1, boolean = 2, integer = 4, number = 8, string = 16, array = 32, object = 64 };
     static constexpr uint8_t kAny = 127;
@@ -50,7 +67,7 @@ struct Schema {
     const Schema* none = nullptr;  // not
 
     // Whether `value` fits; what is wrong goes to `violations`, with `where` in front.
-    bool judge(simdjson::dom::element value, const std::string& where, Violations& violations) const;
+    bool judge(simdjson::dom::element value, const ValuePlace& where, Violations& violations) const;
     [[nodiscard]] bool allows(uint8_t type) const { return (types & type) != 0; }
 };
 

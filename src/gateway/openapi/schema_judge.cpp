@@ -14,8 +14,8 @@ using simdjson::dom::element_type;
 
 namespace {
 
-void complain(Violations& violations, const std::string& where, std::string what) {
-    if (violations.size() < kMostViolations) violations.push_back(fmt::format("{}: {}", where, what));
+void complain(Violations& violations, const ValuePlace& where, std::string_view what) {
+    if (violations.size() < kMostViolations) violations.push_back(fmt::format("{}: {}", where.text(), what));
 }
 
 uint8_t type_of(element value) {
@@ -77,7 +77,7 @@ uint64_t characters(std::string_view text) {
 // One value and what is said about it.
 class Judge {
   public:
-    Judge(const Schema& schema, const std::string& where, Violations& violations)
+    Judge(const Schema& schema, const ValuePlace& where, Violations& violations)
         : schema_(schema), where_(where), violations_(violations) {}
 
     void number(double value) {
@@ -113,7 +113,7 @@ class Judge {
         size_t index = 0;
         for (const element item : items) {
             const Schema* const schema = index < schema_.first.size() ? schema_.first[index] : schema_.items;
-            if (schema != nullptr) schema->judge(item, fmt::format("{}/{}", where_, index), violations_);
+            if (schema != nullptr) schema->judge(item, ValuePlace{where_, index}, violations_);
             ++index;
         }
         if (schema_.least_items && index < *schema_.least_items)
@@ -151,22 +151,22 @@ class Judge {
             say("has a form that is not allowed (not)");
     }
 
-    void say(std::string what) { complain(violations_, where_, std::move(what)); }
+    void say(std::string_view what) { complain(violations_, where_, what); }
 
   private:
     void field(std::string_view key, element value) {
         const auto known = schema_.properties.find(key);
         bool met = known != schema_.properties.end();
-        const auto where = [&] { return fmt::format("{}/{}", where_, key.substr(0, 64)); };
-        if (met) known->second->judge(value, where(), violations_);
+        const ValuePlace where{where_, key};
+        if (met) known->second->judge(value, where, violations_);
         for (const auto& [pattern, schema] : schema_.by_pattern) {
             if (!re2::RE2::PartialMatch({key.data(), key.size()}, *pattern)) continue;
             met = true;
-            schema->judge(value, where(), violations_);
+            schema->judge(value, where, violations_);
         }
         if (met) return;
-        if (schema_.closed) complain(violations_, where(), "is no field of this object");
-        if (schema_.others != nullptr) schema_.others->judge(value, where(), violations_);
+        if (schema_.closed) complain(violations_, where, "is no field of this object");
+        if (schema_.others != nullptr) schema_.others->judge(value, where, violations_);
     }
 
     size_t fitting(const std::vector<const Schema*>& forms, element value) const {
@@ -187,13 +187,20 @@ class Judge {
     }
 
     const Schema& schema_;
-    const std::string& where_;
+    const ValuePlace& where_;
     Violations& violations_;
 };
 
 }  // namespace
 
-bool Schema::judge(element value, const std::string& where, Violations& violations) const {
+std::string ValuePlace::text() const {
+    constexpr size_t kMostName = 64;
+    if (outer_ == nullptr) return std::string{name_};
+    if (name_.data() == nullptr) return fmt::format("{}/{}", outer_->text(), index_);
+    return fmt::format("{}/{}", outer_->text(), name_.substr(0, kMostName));
+}
+
+bool Schema::judge(element value, const ValuePlace& where, Violations& violations) const {
     const size_t before = violations.size();
     // So many that another one would not be shown: nothing more is looked at.
     if (before >= kMostViolations) return false;
