@@ -236,12 +236,12 @@ gateway:
     - path: /rate/*
       to: plain
       policies:
-        auth: [api_key, { jwt: { issuer: bench, audience: shop, secret: secret } }]
+        auth: { methods: [api_key], jwt: { issuer: bench, audience: shop, secret: secret } }
         limit: { rate: 2/h by identity, plans: { gold: 4/h, trial: 1/h } }
     - path: /quota/*
       to: plain
       policies:
-        auth: [api_key, { jwt: { issuer: bench, audience: shop, secret: secret } }]
+        auth: { methods: [api_key], jwt: { issuer: bench, audience: shop, secret: secret } }
         quota: { requests: [2/day by identity, 100/month by identity], plans: { gold: [100, 3] } }
 contexts:
   test:
