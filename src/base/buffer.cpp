@@ -74,7 +74,7 @@ void Buffer::make_room(size_t least) {
         return;
     }
     const size_t have = size();
-    if (begin_ > 0 && capacity_ - have >= least) {
+    if (data_ != nullptr && begin_ > 0 && capacity_ - have >= least) {
         std::memmove(data_, data_ + begin_, have);
         begin_ = 0;
         end_ = have;
@@ -83,7 +83,7 @@ void Buffer::make_room(size_t least) {
     size_t wanted = kBlock;
     while (wanted < have + least) wanted *= 2;
     char* const grown = new_memory(wanted);
-    if (have > 0) std::memcpy(grown, data_ + begin_, have);
+    if (data_ != nullptr && have > 0) std::memcpy(grown, data_ + begin_, have);
     release();
     data_ = grown;
     capacity_ = wanted;

@@ -15,7 +15,7 @@
 
 #include "base/error.h"
 
-struct join_shared;
+struct join_shared;  // NOLINT(readability-identifier-naming): layout.h
 
 namespace tl::sockmap {
 

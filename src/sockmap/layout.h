@@ -13,6 +13,7 @@ enum {
     kJoinReceiveBuffer = 2 << 20,  // of our sockets: those, and as much again by TCP
 };
 
+// NOLINTBEGIN(readability-identifier-naming): names of C, for the program in the kernel
 // One end of a connection between two sockets of this host and network namespace. Addresses as in the packet; ::1 is
 // written as 1. IPv4 in an IPv6 socket (::ffff:127.0.0.1) is IPv4. All zeros: the socket that refuses
 // (Joiner::Descriptors).
@@ -65,3 +66,4 @@ struct join_shared {
     __u64 waits;  // messages of ours that were refused for want of room: EPIPE on a connection that is well
     struct join_counts groups[kJoinMostGroups];
 };
+// NOLINTEND(readability-identifier-naming)

@@ -5,6 +5,7 @@ import shutil
 import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -117,14 +118,16 @@ class Shared(unittest.TestCase):
     def test_two_gateways_let_through_what_one_would_to_one_percent(self):
         passed, seconds = self.flood("/many/echo", f"flood-{time.monotonic_ns()}", 750)
         refilled = 1000 * seconds / 3600
+        print(f"a shared limit of 1000 took {passed} of 1500 from each of two gateways", file=sys.stderr)
         self.assertLessEqual(abs(passed - 1000 - refilled), 10 + refilled, f"{passed} in {seconds:.1f} s")
 
     def test_a_quota_is_one_for_both_gateways_and_survives_them(self):
         tenant = f"plan-{time.monotonic_ns()}"
         answers = [self.ask(i % 2, "/plan/echo", tenant) for i in range(30)]
-        self.assertEqual([answer.status for answer in answers], [200] * 20 + [429] * 10)
+        # One may hold the last request while the other refuses already.
+        self.assertEqual(sorted(answer.status for answer in answers), [200] * 20 + [429] * 10)
         self.assertEqual(answers[-1].headers.get("X-Trunkline-Cause"), "quota_exceeded")
-        self.assertIn("r=0", answers[19].headers.get("RateLimit"))
+        self.assertIn("r=0", answers[-1].headers.get("RateLimit"))
         self.assertGreater(int(answers[-1].headers.get("Retry-After")), 0)
         self.assertEqual([self.ask(i % 2, "/plan/echo", tenant + "-other").status for i in range(4)], [200] * 4)
         key, = [key for key in self.redis.ask("KEYS", "*:quota *").split("\n") if self.redis.ask("GET", key) == "20"]
@@ -139,6 +142,7 @@ class Shared(unittest.TestCase):
 
     def test_a_flood_of_both_gateways_uses_a_quota_up_exactly(self):
         passed, _ = self.flood("/plenty/echo", f"plenty-{time.monotonic_ns()}", 1500)
+        print(f"a shared quota of 2000 took {passed} of 1500 from each of two gateways", file=sys.stderr)
         # What is missing lies in a lease; what is too much was let through while Redis was slow.
         self.assertLessEqual(abs(passed - 2000), 20)
 
@@ -148,8 +152,8 @@ class Shared(unittest.TestCase):
         limits = [key for key in keys if ":limit " in key]
         self.assertTrue(limits, keys)
         self.assertFalse([key for key in keys if "secret-tenant" in key])
-        for key in limits:
-            self.assertGreater(int(self.redis.ask("PTTL", key)), 0)
+        for key in limits[:20]:
+            self.assertNotEqual(int(self.redis.ask("PTTL", key)), -1)  # -2: it has ended meanwhile
 
     def test_a_redis_that_forgets_its_scripts_is_taught_again(self):
         self.redis.ask("SCRIPT", "FLUSH")
@@ -173,6 +177,31 @@ class Shared(unittest.TestCase):
         self.redis.start()
         self.wait_shared()
         self.assertEqual(self.ask(0, "/strict/echo", f"back-{time.monotonic_ns()}").status, 200)
+
+    def test_a_redis_that_is_killed_and_comes_back_holds_nobody_up(self):
+        def timed(path, seconds):
+            """How long each took, sorted; each is a caller of its own, so each has to ask."""
+            times, end = [], time.monotonic() + seconds
+            while (began := time.monotonic()) < end:
+                self.assertEqual(self.ask(0, path, f"out-{time.monotonic_ns()}").status, 200)
+                times.append(time.monotonic() - began)
+            return sorted(times)
+        plain = timed("/plain/echo", 1)
+        def outage():
+            time.sleep(0.5)
+            self.redis.kill()
+            time.sleep(2)
+            self.redis.start()
+        thread = threading.Thread(target=outage)
+        thread.start()
+        limited = timed("/many/echo", 4)
+        thread.join()
+        self.wait_shared()
+        p99 = lambda times: times[len(times) * 99 // 100]  # noqa: E731
+        print(f"Redis killed and back in 2 s: {len(limited)} requests, all let through; median {limited[len(limited) // 2] * 1000:.2f} ms,"
+              f" p99 {p99(limited) * 1000:.2f} ms, slowest {limited[-1] * 1000:.2f} ms; without a limit {plain[len(plain) // 2] * 1000:.2f},"
+              f" {p99(plain) * 1000:.2f}, {plain[-1] * 1000:.2f} ms", file=sys.stderr)
+        self.assertLess(p99(limited), 2 * p99(plain) + 0.005)
 
     def test_a_redis_that_hangs_holds_nobody_up(self):
         def median(path):
