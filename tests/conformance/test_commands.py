@@ -10,6 +10,7 @@ import unittest
 import observed_system
 import system
 import wire
+from kit.system import SANITIZED
 from observed_system import NODE, admin, admin_port, token
 
 COMMANDS = ["up", "check", "schema", "plan", "apply", "status", "services", "routes", "logs", "why", "restart", "stop", "version"]
@@ -28,7 +29,7 @@ class Tables(unittest.TestCase):
         self.assertEqual(status["admin"], f"http://127.0.0.1:{admin_port(observed)}")
         self.assertEqual([s["name"] for s in status["services"]], ["one", "two", "gone"])
         self.assertGreater(status["rss_bytes"], 1 << 20)
-        if not system.SANITIZED:  # a sanitizer keeps memory of its own
+        if not SANITIZED:  # a sanitizer keeps memory of its own
             self.assertLess(status["rss_bytes"], 64 << 20)
         text = observed.cli("status").stdout
         for word in ("observed", "one", "2/2", "two", "gone", "healthy", str(observed.port)):
