@@ -3,6 +3,7 @@
 import json
 import pathlib
 import socket
+import sys
 import threading
 import time
 import unittest
@@ -10,8 +11,10 @@ import unittest
 import observed_system
 import system
 import wire
-from kit.system import SANITIZED
 from observed_system import NODE, admin, admin_port, token
+
+sys.path.insert(0, str(system.ROOT / "tests"))
+from kit.system import SANITIZED  # noqa: E402
 
 COMMANDS = ["up", "check", "schema", "plan", "apply", "status", "services", "routes", "logs", "why", "restart", "stop", "version"]
 
