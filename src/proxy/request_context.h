@@ -58,6 +58,7 @@ struct RequestContext {
     std::unique_ptr<Transcoding> transcoding;      // a call of gRPC for a client that does not speak it
     base::TimePoint call_deadline = base::kNever;  // of the caller, for a call as a whole
     Mirrors::CopyPtr mirror;                       // while its body is not whole yet
+    std::string_view accept_encoding;              // the client's, where a policy has taken it off the request
     std::string_view set_cookie;                   // for the answer: names the instance that the client is to stay with
     const AnswerField* session_fields = nullptr;   // for the answer: the client's session, when it was renewed (auth)
 

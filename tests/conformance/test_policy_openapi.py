@@ -1,5 +1,6 @@
 # deadline: 120
 """Requests held against an OpenAPI document, by a real client through the real binary; and routes made of one."""
+import gzip
 import json
 import unittest
 
@@ -112,6 +113,8 @@ class OpenApi(unittest.TestCase):
         self.ask("POST", "/v1/free", 200, [], b"")  # one that need not be there
         self.assertTrue(self.violations("POST", "/v1/orders", [JSON], b"{")[0].startswith("body: is no JSON"))
         self.assertEqual(self.violations("POST", "/v1/orders", [JSON], b"[" * 5000 + b"]" * 5000), ["body: is more than 64 levels deep"])
+        bomb = gzip.compress(b'{"customer": "' + b"x" * 50_000_000 + b'"}')
+        self.assertTrue(self.violations("POST", "/v1/orders", [JSON, ("Content-Encoding", "gzip")], bomb)[0].startswith("body: is no JSON"))
         self.assertEqual(self.violations("POST", "/v1/orders", [("Content-Type", "text/xml")], b"<a/>"),
                          ["header/Content-Type: must be application/json"])
         self.ask("POST", "/v1/free", 200, [("Content-Type", "text/plain; charset=utf-8")], b"anything")

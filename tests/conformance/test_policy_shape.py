@@ -52,6 +52,9 @@ gateway:
       policies:
         json:
           response: { pick: [data.id, data.items.name, list], unwrap: envelope, wrap: result }
+    - path: /told/*
+      to: echo
+      policies: { compress: { least: 0B }, json: { response: { set: { seen: "{request.method}" } } } }
     - { path: /toxml/*, to: echo, policies: { json: { response: { to: xml } } } }
     - { path: /fromxml/*, to: echo, policies: { json: { response: { from: xml }, most: 64KB } } }
     - { path: /legacy/*, to: echo, policies: { json: { request: { to: xml, root: order } } } }
@@ -342,6 +345,30 @@ class Json(Case):
         # Unknown entities are text, never what somebody has defined.
         text, _ = self.body("/json/echo", b"<l>&b;</l>", [("Content-Type", "application/xml")])
         self.assertEqual(json.loads(text)["l"], "&b;")
+
+    def test_a_coded_body_gets_past_nobody_and_is_not_unpacked(self):
+        bomb = gzip.compress(b'{"a": "' + b"x" * 50_000_000 + b'"}')
+        for coding in ("gzip", "br", "identity, gzip"):
+            answer = self.ask("POST", "/json/echo", [("Content-Type", "application/json"), ("Content-Encoding", coding)], bomb)
+            self.assertEqual(answer.status, 415, answer.body)
+            self.assertEqual(answer.headers.get("Accept-Encoding"), "identity")
+
+    def test_no_client_gets_an_answer_past_the_policy(self):
+        # The service was asked for all of it and as it is; who compresses here still knows what the client takes.
+        answer = self.ask("GET", "/told/echo", [("Accept-Encoding", "gzip"), ("Range", "bytes=0-99"), ("If-Range", '"x"')])
+        self.assertEqual(answer.headers.get("Content-Encoding"), "gzip")
+        told = json.loads(gzip.decompress(answer.body))
+        self.assertEqual(told["seen"], "GET")
+        names = {name.lower() for name, _ in told["headers"]}
+        self.assertFalse(names & {"accept-encoding", "range", "if-range"}, names)
+        # One that comes coded, or as a part, all the same does not go on.
+        secret = json.dumps({"data": {"id": 1, "secret": 2}}).encode()
+        for fields in ({"Content_Encoding": "gzip"}, {"Content_Encoding": "identity, br"}, {"status": "206", "Content_Range": "bytes 0-9/90"}):
+            answer = self.tell("/json", gzip.compress(secret) if "status" not in fields else secret, Content_Type="application/json", **fields)
+            self.assertEqual((answer.status, json.loads(answer.body)["cause"]), (502, "bad_upstream_answer"), fields)
+            self.assertNotIn(b"secret", answer.body)
+        answer = self.tell("/json", secret, Content_Type="application/json", Content_Encoding="identity")
+        self.assertEqual(json.loads(answer.body), {"result": {"data": {"id": 1}}})
 
     def test_what_cannot_be_changed_is_no_answer(self):
         for path, body, kind in [("/json", b"{", "application/json"), ("/toxml", b'{"o": {"a b": 1}}', "application/json"),

@@ -93,6 +93,7 @@ class LuaFilter final : public proxy::Filter {
     std::string_view name() const override { return "lua"; }
 
     Verdict on_request(RequestContext& context) const override {
+        if (phases_.response_body) ask_for_readable_answer(context);
         if (!phases_.request) return Verdict::proceed;
         if (!services_.empty()) return Verdict::wait;  // it may call
         const MachinePtr machine = machine_of(context);
@@ -167,8 +168,11 @@ class LuaFilter final : public proxy::Filter {
             LuaRun run{machine, {.context = &context, .headers = &headers, .status = &wanted}, config_.instructions};
             if (run.start("on_response") != Step::done) failure = std::move(run.error);
         }
+        if (failure.empty() && phases_.response_body && !is_readable(status, headers)) {
+            failure = "the answer is coded or a part, which the script cannot read";
+        }
         if (!failure.empty()) context.note("lua", failure);
-        const bool changes = phases_.response_body && status != 206 && headers.find("Content-Encoding") == nullptr;
+        const bool changes = phases_.response_body;
         if (failure.empty() && !changes && wanted == status) return nullptr;
         if (changes) headers.remove("ETag");  // it names other bytes
         ScriptedAnswer::Work work;

@@ -47,14 +47,6 @@ bool list_has(const HeaderTable& headers, std::string_view name, std::string_vie
     return false;
 }
 
-std::string all_of(const HeaderTable& headers, std::string_view name) {
-    std::string all;
-    for (const codec::Header& header : headers) {
-        if (base::iequals(header.name, name)) all += (all.empty() ? "" : ",") + std::string{header.value};
-    }
-    return all;
-}
-
 class Compression final : public proxy::BodyTransform {
   public:
     Compression(std::unique_ptr<Encoder> encoder, size_t memory, MemoryOfCore& core)
@@ -95,7 +87,8 @@ class CompressFilter final : public proxy::Filter {
         // A part of a whole that was not compressed; a conditional answer without a body is not asked for.
         if (status == 206 || !is_worth_it(headers)) return nullptr;
         if (context.answer_length && *context.answer_length < config_.least) return nullptr;
-        const Coding* const coding = choose_coding(all_of(context.head().headers, "Accept-Encoding"), config_.codings);
+        const std::string asked = all_values(context.head().headers, "Accept-Encoding");
+        const Coding* const coding = choose_coding(asked.empty() ? context.accept_encoding : asked, config_.codings);
         if (coding == nullptr) return nullptr;
         auto& core = context.engine->states().get<MemoryOfCore>(slot_);
         auto encoder = core.used + memory_of(*coding) > kMostMemory ? nullptr : make_encoder(*coding);

@@ -25,6 +25,28 @@ constexpr size_t kMostValue = 8 * 1024;
 
 }  // namespace
 
+std::string all_values(const HeaderTable& headers, std::string_view name) {
+    std::string all;
+    for (const codec::Header& header : headers) {
+        if (base::iequals(header.name, name)) all += (all.empty() ? "" : ",") + std::string{header.value};
+    }
+    return all;
+}
+
+void ask_for_readable_answer(proxy::RequestContext& context) {
+    HeaderTable& headers = context.head().headers;
+    const std::string taken = all_values(headers, "Accept-Encoding");
+    if (!taken.empty()) context.accept_encoding = context.arena.copy(taken);
+    for (const std::string_view name : {"Accept-Encoding", "Range", "If-Range"}) headers.remove(name);
+}
+
+bool is_coded(const HeaderTable& headers) {
+    const std::string codings = all_values(headers, "Content-Encoding");
+    return !codings.empty() && !base::iequals(base::trim(codings), "identity");
+}
+
+bool is_readable(uint16_t status, const HeaderTable& headers) { return status != 206 && !is_coded(headers); }
+
 void remove_digests(HeaderTable& headers) {
     for (const std::string_view name : {"Content-MD5", "Content-Digest", "Digest"}) headers.remove(name);
 }

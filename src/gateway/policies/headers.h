@@ -28,6 +28,15 @@ struct HeadersConfig {
     void check(const PolicyCheck& check) const;
 };
 
+// Before a request whose answer's body is to be read or changed here: it has to come whole and uncoded, or the client
+// could choose to get it past the policy. `compress` still knows what the client takes (context.accept_encoding).
+void ask_for_readable_answer(proxy::RequestContext& context);
+// Whether a body is packed in some way (Content-Encoding).
+[[nodiscard]] bool is_coded(const codec::HeaderTable& headers);
+// Whether the answer came so nonetheless; what did not must not go on.
+[[nodiscard]] bool is_readable(uint16_t status, const codec::HeaderTable& headers);
+// All values of a field, as one list.
+[[nodiscard]] std::string all_values(const codec::HeaderTable& headers, std::string_view name);
 // Takes out what names the bytes of a body that is another one now.
 void remove_digests(codec::HeaderTable& headers);
 // What is wrong with changing a field of that name; nullopt: nothing.

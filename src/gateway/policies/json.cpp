@@ -42,7 +42,7 @@ base::Result<Document> read(DocumentForm form, std::string_view body) {
 // What these changes are for: JSON, and what is to be made JSON.
 std::optional<DocumentForm> wanted_form(const JsonChanges& changes, const HeaderTable& headers) {
     const auto form = form_of(headers);
-    if (!form || headers.find("Content-Encoding") != nullptr) return std::nullopt;
+    if (!form) return std::nullopt;
     const bool takes = *form == DocumentForm::json || std::ranges::find(changes.from, *form) != changes.from.end();
     return takes ? form : std::nullopt;
 }
@@ -65,8 +65,12 @@ class AnswerChange final : public proxy::BodyTransform {
   public:
     AnswerChange(const JsonChanges& changes, RequestContext& context, DocumentForm form, uint64_t most)
         : changes_(&changes), context_(&context), form_(form), most_(most) {}
+    // One that cannot be read, and so must not go on.
+    void refuse() { readable_ = false; }
 
     base::Result<void> feed(std::string_view data, bool end, std::string& out) override {
+        if (!readable_)
+            return base::fail(base::Code::invalid, "the answer is coded or a part, though nobody asked for that");
         if (body_.size() + data.size() > most_)
             return base::fail(base::Code::too_large, "the answer is larger than its json policy takes");
         body_ += data;
@@ -84,6 +88,7 @@ class AnswerChange final : public proxy::BodyTransform {
     RequestContext* context_;
     DocumentForm form_;
     uint64_t most_;
+    bool readable_ = true;
     std::string body_;
     base::HeldBytes held_;
 };
@@ -96,10 +101,23 @@ class JsonFilter final : public proxy::Filter {
 
     size_t most_body() const override { return config_.request.any() ? config_.most : 0; }
 
+    Verdict on_request(RequestContext& context) const override {
+        if (config_.response.any()) ask_for_readable_answer(context);
+        return Verdict::proceed;
+    }
+
     Verdict on_body(RequestContext& context, std::string& body) const override {
         HeaderTable& headers = context.head().headers;
+        if (!config_.request.any()) return Verdict::proceed;
+        // Nobody gets past the policy by coding what the service decodes; and decoding is what zip bombs wait for.
+        if (!body.empty() && is_coded(headers)) {
+            context.refusal = {proxy::Cause::invalid_request, "this route takes bodies without a Content-Encoding only",
+                               415};
+            context.refusal.headers = {{"Accept-Encoding", "identity"}};
+            return Verdict::refuse;
+        }
         const auto form = wanted_form(config_.request, headers);
-        if (!config_.request.any() || !form) return Verdict::proceed;
+        if (!form) return Verdict::proceed;
         auto changed = change(config_.request, context, *form, body);
         if (!changed) {
             context.refusal = {proxy::Cause::invalid_request, changed.error().message()};
@@ -114,9 +132,14 @@ class JsonFilter final : public proxy::Filter {
     bool transforms() const override { return config_.response.any(); }
     std::unique_ptr<proxy::BodyTransform> body_transform(RequestContext& context, uint16_t status,
                                                          HeaderTable& headers) const override {
-        if (!transforms() || status == 206 || context.record.has(telemetry::Record::kOwnReply)) return nullptr;
+        if (!transforms() || context.record.has(telemetry::Record::kOwnReply)) return nullptr;
         const auto form = wanted_form(config_.response, headers);
         if (!form) return nullptr;
+        if (!is_readable(status, headers)) {
+            auto change = std::make_unique<AnswerChange>(config_.response, context, *form, config_.most);
+            change->refuse();
+            return change;
+        }
         if (*form != config_.response.to) headers.set(Field::content_type, type_of(config_.response.to));
         headers.remove("ETag");  // it names other bytes
         return std::make_unique<AnswerChange>(config_.response, context, *form, config_.most);
