@@ -45,7 +45,6 @@ rt::Task<Verdict> FilteredExchange::gather(size_t most, uint64_t budget) {
         co_return Verdict::refuse;
     }
     if (refuse_for_memory(budget)) co_return Verdict::refuse;
-    held_body_.set(length.bytes);
     codec::RequestHead& head = context_->head();
     if (head.expect_continue) {
         [[maybe_unused]] const auto told = co_await client_->send_informational({.status = 100});
@@ -64,10 +63,9 @@ rt::Task<Verdict> FilteredExchange::gather(size_t most, uint64_t budget) {
         }
         body_ += piece->data;
         end = piece->end;
-        // Of a length that was told, all is counted already.
-        if (body_.size() <= length.bytes) continue;
-        if (refuse_for_memory(budget)) co_return Verdict::refuse;
-        held_body_.set(body_.capacity());
+        // What has come, not what was announced: announcing costs a client nothing.
+        held_body_.set(body_.size());
+        if (!end && refuse_for_memory(budget)) co_return Verdict::refuse;
     }
     gathered_ = true;
     for (const auto& filter : context_->route->filters) {

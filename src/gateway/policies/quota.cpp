@@ -110,11 +110,12 @@ class QuotaFilter final : public proxy::Filter {
                 context.note("quota", "Redis does not answer");
                 return Verdict::refuse;
             }
+            const bool used_up = word == Lease::Word::refused ||
+                                 (word == Lease::Word::unknown && !known_left(context, rule).value_or(true));
             // It counts here, too: should Redis go away, this gateway goes on from where it stands.
-            const QuotaCount counted = count(context, rule, amount, window);
-            const bool allowed = word == Lease::Word::granted ||
-                                 (word == Lease::Word::unknown && known_left(context, rule).value_or(counted.allowed));
-            if (allowed) {
+            const QuotaCount counted =
+                used_up ? QuotaCount{window.number, amount.most} : count(context, rule, amount, window);
+            if (word == Lease::Word::granted || counted.allowed) {
                 const uint64_t here = amount.most - std::min(counted.used, amount.most);
                 context.note("quota", fmt::format("{} of {} left", left_of(context, rule, here), amount.most));
                 // Redis was only slow, and gets to know of it.
